@@ -1,0 +1,67 @@
+import type { Environment } from "./environment.ts"
+import { type ScopeId, type TenantId, type TokenId, isTenant } from "./ids.ts"
+
+export const ROLES = ["viewer", "engineer", "manager", "compliance", "tenant_admin", "reader"] as const
+/** What a token of a tenant may be. `platform_admin` is given only to the platform's own tokens. */
+export type Role = (typeof ROLES)[number] | "platform_admin"
+
+/** Who is asking, as established once at the door. */
+export interface Principal {
+  /** Unique within the platform: `alice@acme`, `ci`, …; approvals count distinct subjects. */
+  subject: string
+  tokenId: TokenId | "startup"
+  roles: readonly Role[]
+  /** The tenants it may name; `"*"` is every one. */
+  tenants: readonly TenantId[] | "*"
+  /** A token bound to one environment may name no other. */
+  environment: Environment | null
+  /** Subjects that issued this token, its issuer's token, and so on, nearest first. */
+  ancestors: readonly string[]
+}
+
+/** One row per action: who may, in words that also stand in the docs. */
+export const PERMISSIONS = {
+  "tenant.create": ["platform_admin"],
+  "tenant.list": ["platform_admin"],
+  "tenant.read": ["viewer", "engineer", "manager", "compliance", "tenant_admin"],
+  "tenant.update": ["tenant_admin"],
+  "tenant.tier": ["platform_admin"],
+  "tenant.suspend": ["platform_admin"],
+  "tenant.delete": ["platform_admin"],
+  "token.issue": ["tenant_admin"],
+  "token.issue_platform": ["platform_admin"],
+  "token.list": ["tenant_admin"],
+  "token.revoke": ["tenant_admin"],
+  "config.read": ["viewer", "engineer", "manager", "compliance", "tenant_admin"],
+  "view.read": ["reader", "viewer", "engineer", "manager", "compliance", "tenant_admin"],
+  "view.preview": ["engineer", "manager", "compliance", "tenant_admin"],
+  "change.submit": ["engineer", "manager", "tenant_admin"],
+  "change.read": ["viewer", "engineer", "manager", "compliance", "tenant_admin"],
+  "change.approve": ["engineer", "manager", "compliance"],
+  "change.cancel": ["engineer", "manager", "tenant_admin"],
+  "change.control": ["engineer", "manager", "tenant_admin"],
+  "change.break_glass": ["manager", "tenant_admin"],
+  "change.review": ["manager", "compliance"],
+  "change.comment": ["engineer", "manager", "compliance", "tenant_admin"],
+  "audit.read": ["compliance", "tenant_admin"],
+} as const satisfies Record<string, readonly Role[]>
+
+export type Action = keyof typeof PERMISSIONS
+
+/** Does the scope exist as far as this principal is concerned? If not, it is answered as if it never was. */
+export const sees = (principal: Principal, scope: ScopeId): boolean =>
+  principal.tenants === "*"
+    ? isTenant(scope) || principal.roles.includes("platform_admin")
+    : isTenant(scope) && principal.tenants.includes(scope)
+
+/** May the principal do this here? Ask {@link sees} first: what one cannot see is not refused but absent. */
+export const may = (
+  principal: Principal,
+  action: Action,
+  where: { scope: ScopeId | null; environment: Environment | null },
+): boolean => {
+  if (where.scope && !sees(principal, where.scope)) return false
+  if (principal.environment && where.environment && principal.environment !== where.environment) return false
+  if (principal.roles.includes("platform_admin")) return true
+  return principal.roles.some((role) => (PERMISSIONS[action] as readonly Role[]).includes(role))
+}

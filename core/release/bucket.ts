@@ -1,0 +1,41 @@
+/** Weights and buckets are integers in basis points: 10,000 is everyone. */
+export const FULL_BP = 10_000
+
+const C1 = 0xcc9e2d51
+const C2 = 0x1b873593
+const encoder = new TextEncoder()
+
+/** MurmurHash3, x86, 32 bits, over the UTF-8 of `text` (Austin Appleby's public-domain algorithm). */
+export const murmur3 = (text: string, seed = 0): number => {
+  const bytes = encoder.encode(text)
+  const blocks = bytes.length & ~3
+  let hash = seed
+  for (let i = 0; i < blocks; i += 4) {
+    let k = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
+    k = Math.imul(k, C1)
+    k = Math.imul((k << 15) | (k >>> 17), C2)
+    hash ^= k
+    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0
+  }
+  let tail = 0
+  for (let i = bytes.length - 1; i >= blocks; i--) tail = (tail << 8) | bytes[i]!
+  if (bytes.length > blocks) {
+    tail = Math.imul(tail, C1)
+    hash ^= Math.imul((tail << 15) | (tail >>> 17), C2)
+  }
+  hash ^= bytes.length
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+/** Where `unit` stands for this change, 0 to 9,999. No unit stands last, so it moves only at full weight. */
+export const bucket = (changeId: string, unit: string | null): number =>
+  unit === null ? FULL_BP - 1 : Math.floor((murmur3(`${changeId}/${unit}`) * FULL_BP) / 0x1_0000_0000)
+
+/** Does `unit` get the candidate? The salt is the change's id, so a growing weight never moves anyone back. */
+export const getsCandidate = (changeId: string, unit: string | null, weightBp: number): boolean =>
+  bucket(changeId, unit) < weightBp
+
+/** Which of `2 ** bits` chunks a key lives in. */
+export const chunkIndex = (key: string, bits: number): number => (bits === 0 ? 0 : murmur3(key) >>> (32 - bits))

@@ -1,0 +1,34 @@
+/**
+ * How far each layer's pointer has moved: `{epoch}.{platform}.{tier}.{tenant}`.
+ * `epoch` rises when a database is restored from the past; the others are pointer sequence numbers.
+ */
+export interface Revision {
+  epoch: number
+  platform: number
+  tier: number
+  tenant: number
+}
+
+const FORMAT = /^(\d{1,15})\.(\d{1,15})\.(\d{1,15})\.(\d{1,15})$/
+
+export const formatRevision = (r: Revision): string => `${r.epoch}.${r.platform}.${r.tier}.${r.tenant}`
+
+export const parseRevision = (text: string): Revision | null => {
+  const match = FORMAT.exec(text)
+  if (!match) return null
+  const [epoch, platform, tier, tenant] = match.slice(1).map(Number) as [number, number, number, number]
+  return { epoch, platform, tier, tenant }
+}
+
+/**
+ * Is `next` newer than `than`? Newer is a higher epoch, or nothing lower and something higher.
+ * A change of tier moves the tenant part, and a new tier counts from elsewhere, so the tier parts
+ * are compared only while the tenant part stands still.
+ */
+export const isNewer = (next: Revision, than: Revision): boolean => {
+  if (next.epoch !== than.epoch) return next.epoch > than.epoch
+  if (next.platform < than.platform || next.tenant < than.tenant) return false
+  if (next.tenant > than.tenant) return true
+  if (next.tier < than.tier) return false
+  return next.platform > than.platform || next.tier > than.tier
+}
