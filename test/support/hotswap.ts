@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtemp, rm } from "node:fs/promises"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+/** Hotswap as a user starts it: the whole of it, in a process of its own. */
+export interface RunningHotswap {
+  url: string
+  originUrl: string
+  home: string
+  adminToken: string
+  /** A call with the admin's token unless told otherwise. */
+  call: Call
+  /** Ends it the hard way: node alone, or everything it started as well. Resolves once node is gone. */
+  kill(what: "node" | "group"): Promise<void>
+  /** SIGTERM, and the exit code. */
+  stop(): Promise<number | null>
+  output(): string
+}
+
+export type Call = <T = Record<string, unknown>>(
+  method: string,
+  path: string,
+  options?: { body?: unknown; token?: string; headers?: Record<string, string>; origin?: boolean },
+) => Promise<{ status: number; headers: Headers; body: T }>
+
+export const ADMIN_TOKEN = "admin-token-of-a-test-0123456789abcdef"
+const START_DEADLINE_MS = 60_000
+
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject)
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
+  })
+
+export const temporaryHome = (): Promise<string> => mkdtemp(join(tmpdir(), "hotswap-"))
+
+/** Starts it on `home` (a new one unless given) and waits until `/ready` answers 200. */
+export const startHotswap = async (
+  options: { home?: string; ports?: { edge: number; origin: number }; env?: Record<string, string> } = {},
+): Promise<RunningHotswap> => {
+  const home = options.home ?? (await temporaryHome())
+  const edge = options.ports?.edge ?? (await freePort())
+  const origin = options.ports?.origin ?? (await freePort())
+  const child = spawn(join(process.cwd(), "node_modules/.bin/node"), ["local/main.ts"], {
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      PATH: process.env.PATH,
+      HOME: home,
+      HOTSWAP_HOME: home,
+      HOTSWAP_ADMIN_TOKEN: ADMIN_TOKEN,
+      PORT: String(edge),
+      ORIGIN_PORT: String(origin),
+      ...options.env,
+    },
+  })
+  let output = ""
+  child.stdout.on("data", (chunk) => {
+    output += chunk
+  })
+  child.stderr.on("data", (chunk) => {
+    output += chunk
+  })
+  const url = `http://127.0.0.1:${edge}`
+  await ready(url, child, () => output)
+  return {
+    url,
+    originUrl: `http://127.0.0.1:${origin}`,
+    home,
+    adminToken: ADMIN_TOKEN,
+    call: caller(url, `http://127.0.0.1:${origin}`),
+    kill: (what) => end(child, what),
+    stop: () => terminate(child),
+    output: () => output,
+  }
+}
+
+export const removeHome = (home: string): Promise<void> =>
+  rm(home, { recursive: true, force: true, maxRetries: 5 })
+
+const ready = async (url: string, child: ChildProcess, output: () => string): Promise<void> => {
+  const deadline = Date.now() + START_DEADLINE_MS
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}:\n${output()}`)
+    const answer = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(2_000) }).catch(() => null)
+    await answer?.body?.cancel()
+    if (answer?.status === 200) return
+    if (Date.now() > deadline) throw new Error(`not ready in ${START_DEADLINE_MS} ms:\n${output()}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+const gone = (child: ChildProcess): Promise<void> =>
+  child.exitCode !== null || child.signalCode !== null
+    ? Promise.resolve()
+    : new Promise((resolve) => child.once("exit", () => resolve()))
+
+const end = async (child: ChildProcess, what: "node" | "group"): Promise<void> => {
+  const left = gone(child)
+  if (what === "group") process.kill(-child.pid!, "SIGKILL")
+  else child.kill("SIGKILL")
+  await left
+}
+
+const terminate = async (child: ChildProcess): Promise<number | null> => {
+  const left = gone(child)
+  child.kill("SIGTERM")
+  await left
+  return child.exitCode
+}
+
+const caller =
+  (url: string, originUrl: string): Call =>
+  async (method, path, options = {}) => {
+    const answer = await fetch((options.origin ? originUrl : url) + path, {
+      method,
+      headers: { authorization: `Bearer ${options.token ?? ADMIN_TOKEN}`, ...options.headers },
+      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+    })
+    const text = await answer.text()
+    return { status: answer.status, headers: answer.headers, body: text === "" ? null : JSON.parse(text) }
+  }
