@@ -61,6 +61,7 @@ export const PROBLEMS = {
   ROLLBACK_BURIED: { status: 409, title: "Later changes stand on this one", help: "Submit the drafted change in `draft`, which puts the edited keys back." },
   ROLLBACK_WINDOW: { status: 409, title: "The time to roll this back without approval is over", help: "Submit the drafted change in `draft`, which puts the edited keys back." },
   REVIEW_NOT_DUE: { status: 409, title: "The change awaits no review", help: "Only a change that broke glass is reviewed, once, by somebody else." },
+  REVIEW_OVERDUE: { status: 409, title: "A review is overdue", help: "Have the change that the detail names reviewed before breaking glass again." },
   AS_OF_INVALID: { status: 400, title: "asOf is not a time in the past", help: "Send an ISO 8601 time that is not in the future." },
   // us
   DATABASE_UNAVAILABLE: { status: 503, title: "The database did not answer in time", help: "Nothing is known to have changed; repeat with the same Idempotency-Key." },

@@ -67,7 +67,11 @@ export interface ChangeContent {
   edits: readonly Edit[]
   /** Version each edited key had in the stable release; 0 where it had none. */
   base: Readonly<Record<ConfigKey, number>>
-  promotedFrom?: { environment: Environment; release: ReleaseId; versions: Readonly<Record<ConfigKey, number>> }
+  promotedFrom?: {
+    environment: Environment
+    release: ReleaseId
+    versions: Readonly<Record<ConfigKey, number>>
+  }
   replaces?: ChangeId
   strategy: Strategy
   plan: Plan
@@ -80,27 +84,74 @@ export interface ChangeContent {
   contentHash: string
 }
 
-export type RollbackReason = "aborted" | "unhealthy" | "timed_out" | "superseded" | "rolled_back" | "broken_glass"
+export type RollbackReason =
+  | "aborted"
+  | "unhealthy"
+  | "timed_out"
+  | "superseded"
+  | "rolled_back"
+  | "broken_glass"
 export type CancelReason = "cancelled" | "base_moved" | "invalid"
+
+/** Owed by a change that broke glass until `at` says when `by` gave it. */
+export interface Review {
+  due: Instant
+  by?: string
+  at?: Instant
+  comment?: string
+}
 
 /** Where a change has got to. */
 export type ChangeState =
   | { state: "awaiting_approval" }
-  | { state: "scheduled"; since: Instant }
+  | {
+      state: "scheduled"
+      /** Since when it owes nothing: changes start in this order. */
+      since: Instant
+      /** The rollout that is in its way although it is due. */
+      waitingFor?: ChangeId
+    }
   | {
       state: "rolling_out"
       step: number
+      /** When this step began, or was last resumed. */
       enteredAt: Instant
       startedAt: Instant
       paused: boolean
       /** Milliseconds of this step's hold already spent when it was paused. */
       heldMs: number
     }
-  | { state: "live"; at: Instant; previousStable: ReleaseId; brokenGlassBy?: Actor; review?: { due: Instant; by?: string; at?: Instant } }
+  | {
+      state: "live"
+      at: Instant
+      /** What a rollback returns to, and the change that had made it. */
+      previousStable: ReleaseId
+      previousChangeId: ChangeId | null
+      brokenGlassBy?: Actor
+      review?: Review
+    }
   | { state: "rejected"; at: Instant; by: string; comment?: string }
-  | { state: "cancelled"; at: Instant; by: string; reason: CancelReason; detail?: string }
+  | {
+      state: "cancelled"
+      at: Instant
+      by: string
+      reason: CancelReason
+      detail?: string
+      /** With `base_moved`: the edited keys that were changed, and by which change. */
+      keys?: readonly ConfigKey[]
+      movedBy?: ChangeId
+    }
   | { state: "expired"; at: Instant }
-  | { state: "rolled_back"; at: Instant; by: string; reason: RollbackReason; comment?: string }
+  | {
+      state: "rolled_back"
+      at: Instant
+      by: string
+      reason: RollbackReason
+      comment?: string
+      /** Rolling back does not excuse from the review. */
+      brokenGlassBy?: Actor
+      review?: Review
+    }
 
 /** A change: its fixed content and everything that happened to it. */
 export interface Change {
@@ -123,8 +174,12 @@ export const CHANGE_STATES = [
   "rolled_back",
 ] as const satisfies readonly ChangeState["state"][]
 
-/** Nothing more will happen to it by itself or by anyone. */
+/** Something more will happen to it: it waits, or rolls out. */
 export const isOpen = (change: Change): boolean =>
   change.status.state === "awaiting_approval" ||
   change.status.state === "scheduled" ||
   change.status.state === "rolling_out"
+
+/** The review that a change owes which broke glass, until somebody gave it. */
+export const owedReview = ({ status }: Change): Review | null =>
+  "review" in status && status.review !== undefined && status.review.at === undefined ? status.review : null

@@ -1,5 +1,5 @@
 import { type Environment, isProduction } from "../environment.ts"
-import { type ScopeId, isTenant } from "../ids.ts"
+import { isTenant, type ScopeId } from "../ids.ts"
 import type { Stage, Strategy } from "./change.ts"
 
 /** What an environment asks of a change before and while it reaches readers. */

@@ -1,9 +1,9 @@
+import type { AuditBody } from "../audit/entry.ts"
 import type { Environment } from "../environment.ts"
 import type { ChangeId, ChunkId, ConfigKey, ReleaseId, ScopeId, Tier } from "../ids.ts"
 import type { Json, JsonObject } from "../json.ts"
 import type { Candidate, ChunkTexts, Manifest, Pointer } from "../release/release.ts"
 import type { Change, Edit } from "./change.ts"
-import type { AuditBody } from "../audit/entry.ts"
 
 /**
  * Everything a decision about one scope × environment rests on, read in one round trip.
@@ -23,10 +23,21 @@ export interface ScopeState {
   chunks: ChunkTexts
   /** Last version number ever given, per asked key and per key of an open change; absent = never. */
   lastVersions: ReadonlyMap<ConfigKey, number>
-  /** Every open change of the scope × environment, and the one asked for whatever its state. */
+  /** Description and owner of the version that is stable, per asked key that has either. */
+  metadata: ReadonlyMap<ConfigKey, { description?: string; owner?: string }>
+  /**
+   * Every open change of the scope × environment, every one that still owes a review (`status.review` without
+   * `at`, live or rolled back), and the one asked for whatever its state.
+   */
   changes: ReadonlyMap<ChangeId, Change>
   /** The releases this scope × environment served as stable lately, newest first, with until when. */
-  history: readonly { seq: number; stable: ReleaseId; at: string; until: string | null; rolledBack: boolean }[]
+  history: readonly {
+    seq: number
+    stable: ReleaseId
+    at: string
+    until: string | null
+    rolledBack: boolean
+  }[]
 }
 
 /** A version as history keeps it. The database adds `at`. */
@@ -63,11 +74,11 @@ export interface Commit {
     changeId: ChangeId | null
     cause: "start" | "advance" | "live" | "rolled_back" | "recompiled" | "tier" | "created"
   }
-  /** New releases with the chunks that are not stored yet. */
+  /** New releases with the chunks that are not stored yet, as far as was known: either may be stored already. */
   releases: readonly { id: ReleaseId; manifest: Manifest }[]
   chunks: readonly { id: ChunkId; text: string }[]
   versions: readonly VersionRow[]
-  /** Changes that are new or differ from what was loaded, with when the clock should look at each next. */
+  /** Changes that are new or were looked at, with when the clock should look at each next. */
   changes: readonly { change: Change; isNew: boolean; dueAt: string | null }[]
   audit: readonly AuditBody[]
 }

@@ -38,4 +38,5 @@ export const getsCandidate = (changeId: string, unit: string | null, weightBp: n
   bucket(changeId, unit) < weightBp
 
 /** Which of `2 ** bits` chunks a key lives in. */
-export const chunkIndex = (key: string, bits: number): number => (bits === 0 ? 0 : murmur3(key) >>> (32 - bits))
+export const chunkIndex = (key: string, bits: number): number =>
+  bits === 0 ? 0 : murmur3(key) >>> (32 - bits)

@@ -1,5 +1,5 @@
-import type { ChangeId, TenantId, Tier, TokenId, ViewId } from "../ids.ts"
 import type { Environment } from "../environment.ts"
+import type { ChangeId, TenantId, Tier, TokenId, ViewId } from "../ids.ts"
 
 /**
  * What the origin tells the edge (and Redis, and the SDK) about one tenant × environment: which views

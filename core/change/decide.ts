@@ -1,0 +1,155 @@
+import { Refusal } from "../errors.ts"
+import type { Json } from "../json.ts"
+import type { Actor } from "./change.ts"
+import type {
+  BreakGlass,
+  By,
+  ChangeTier,
+  Command,
+  DecideContext,
+  Decision,
+  Refused,
+  Rollback,
+  Submit,
+  Tick,
+} from "./command.ts"
+import { defined } from "./defined.ts"
+import { draftOf } from "./draft.ts"
+import { happen } from "./happen.ts"
+import type { ScopeState } from "./scope-state.ts"
+import { collision, startDue } from "./start.ts"
+import { submit } from "./submit.ts"
+import type { ChangeEvent, Transition } from "./transition.ts"
+import { Needs, Worksheet } from "./worksheet.ts"
+
+/**
+ * What a command comes to in this state: everything to be written, in one commit, or why not. Pure: the
+ * same state, command and context give the same decision, so a conflict is answered by deciding again.
+ */
+export const decide = (state: ScopeState, command: Command, context: DecideContext): Decision => {
+  const by = byOf(command)
+  const sheet = new Worksheet(state, context, by.kind === "person" ? by.actor : null)
+  try {
+    carryOut(sheet, command)
+    if (sheet.isUntouched()) return { kind: "nothing" }
+    const changeId = "changeId" in command ? command.changeId : null
+    const change = changeId && sheet.change(changeId)
+    return { kind: "commit", commit: sheet.commit(), change, result: sheet.outcome(changeId) }
+  } catch (error) {
+    if (error instanceof Needs) return error.decision
+    if (!(error instanceof Refusal)) throw error
+    // A messenger has nobody to tell, and whatever it came for has been done, or will be.
+    return by.kind === "clock" ? { kind: "nothing" } : refusedFrom(error)
+  }
+}
+
+const byOf = (command: Command): By => {
+  switch (command.type) {
+    case "submit":
+      return person(command.author)
+    case "advance":
+    case "abort":
+      return command.by
+    case "tick":
+      return { kind: "clock" }
+    default:
+      return person(command.actor)
+  }
+}
+const person = (actor: Actor): By => ({ kind: "person", actor })
+
+const carryOut = (sheet: Worksheet, command: Command): void => {
+  switch (command.type) {
+    case "submit":
+      submit(sheet, command)
+      break
+    case "tick":
+      tick(sheet, command)
+      break
+    case "tier":
+      changeTier(sheet, command)
+      break
+    case "break_glass":
+      breakGlass(sheet, command)
+      break
+    case "rollback":
+      rollback(sheet, command)
+      break
+    default:
+      must(happen(sheet, command.changeId, eventOf(sheet, command)))
+  }
+  if (!STILL.has(command.type)) startDue(sheet)
+}
+
+/** Commands that neither schedule anything nor free a place for what is scheduled; a tick sees to it itself. */
+const STILL: ReadonlySet<Command["type"]> = new Set([
+  "tier",
+  "reject",
+  "pause",
+  "resume",
+  "review",
+  "comment",
+])
+
+type Plain = Exclude<Command, Submit | Tick | ChangeTier | BreakGlass | Rollback>
+
+const eventOf = (sheet: Worksheet, command: Plain): ChangeEvent => {
+  switch (command.type) {
+    case "cancel":
+      return {
+        type: "cancel",
+        by: sheet.subject,
+        reason: "cancelled",
+        ...defined({ detail: command.comment }),
+      }
+    case "abort": {
+      const { reason = "aborted", comment } = command
+      return { type: "abort", by: sheet.subject, reason, ...defined({ comment }) }
+    }
+    case "comment":
+      return { type: "comment", subject: sheet.subject, text: command.text }
+    default:
+      return command
+  }
+}
+
+const must = (result: Transition): void => {
+  if (!result.ok) throw new Refusal(result.code, result.detail)
+}
+
+/** What is due now: to step on, to expire, to start. */
+const tick = (sheet: Worksheet, { changeId }: Tick): void => {
+  const { status } = sheet.change(changeId)
+  if (status.state === "rolling_out") happen(sheet, changeId, { type: "advance", by: { kind: "clock" } })
+  else happen(sheet, changeId, { type: "expire" })
+  if (status.state === "scheduled" || !sheet.isUntouched()) startDue(sheet)
+}
+
+const breakGlass = (sheet: Worksheet, { changeId, actor }: BreakGlass): void => {
+  const rollout = collision(sheet, sheet.change(changeId))
+  // A change that is rolling out collides with itself; the machine refuses it below.
+  if (rollout !== null && rollout !== changeId)
+    must(happen(sheet, rollout, { type: "abort", by: sheet.subject, reason: "broken_glass" }))
+  must(happen(sheet, changeId, { type: "break_glass", actor }))
+}
+
+const rollback = (sheet: Worksheet, { changeId, actor, comment }: Rollback): void => {
+  const result = happen(sheet, changeId, { type: "rollback", actor, ...defined({ comment }) })
+  if (result.ok) return
+  const draft = result.code.startsWith("ROLLBACK_") ? draftOf(sheet, sheet.change(changeId)) : null
+  throw new Refusal(result.code, result.detail, draft === null ? {} : { extra: { draft } })
+}
+
+const changeTier = (sheet: Worksheet, { tier }: ChangeTier): void => {
+  if (sheet.state.pointer.tier === tier) return
+  sheet.setTier(tier)
+  sheet.audit("tenant.tier", sheet.state.scope, { from: sheet.state.pointer.tier, to: tier })
+}
+
+const refusedFrom = ({ code, message, errors, extra }: Refusal): Refused => ({
+  kind: "refused",
+  code,
+  detail: message,
+  ...(errors.length > 0 ? { errors } : {}),
+  ...(Object.keys(extra).length > 0 ? { extra: extra as Record<string, Json> } : {}),
+})

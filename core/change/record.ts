@@ -1,0 +1,79 @@
+import type { AuditBody } from "../audit/entry.ts"
+import type { ReleaseId } from "../ids.ts"
+import type { JsonObject } from "../json.ts"
+import type { Change } from "./change.ts"
+import { keysOf } from "./edits.ts"
+import type { ChangeEvent } from "./transition.ts"
+import type { Worksheet } from "./worksheet.ts"
+
+/** Puts into the audit what happened to a change: keys, versions, releases; never a value, never free text. */
+export const recordEvent = (
+  sheet: Worksheet,
+  event: ChangeEvent,
+  before: Change,
+  after: Change,
+  release: ReleaseId | null,
+  by?: AuditBody["actor"],
+): void => {
+  const { changeId } = after.content
+  const put = (action: string, detail: JsonObject = {}) => sheet.audit(action, changeId, detail, by)
+  const served = { versions: { ...after.versions }, release: release ?? servedBy(sheet, before, after) }
+  switch (event.type) {
+    case "approve":
+      put("change.approve", approvalDetail(before, after))
+      break
+    case "cancel":
+      put("change.cancel", {
+        reason: event.reason,
+        ...(event.keys ? { keys: [...event.keys] } : {}),
+        ...(event.movedBy ? { movedBy: event.movedBy } : {}),
+      })
+      break
+    case "wait":
+      put("change.wait", { behind: event.behind })
+      break
+    case "start":
+      if (after.status.state === "rolling_out") put("change.start", { ...served, ...stepDetail(after) })
+      break
+    case "advance":
+      if (after.status.state === "rolling_out") put("change.advance", stepDetail(after))
+      break
+    case "break_glass":
+      put("change.break_glass", { keys: keysOf(after.content.edits) })
+      break
+    case "abort":
+      put("change.rolled_back", { ...served, reason: event.reason })
+      break
+    case "rollback":
+      put("change.rolled_back", { ...served, reason: "rolled_back" })
+      break
+    case "pause":
+    case "resume":
+      put(`change.${event.type}`, stepDetail(after))
+      break
+    case "reject":
+    case "expire":
+    case "reassess":
+    case "review":
+    case "comment":
+      put(`change.${event.type}`)
+  }
+  if (after.status.state === "live" && before.status.state !== "live") put("change.live", served)
+}
+
+/** The release that everyone reads once this has happened. */
+const servedBy = (sheet: Worksheet, before: Change, after: Change): ReleaseId => {
+  if (before.status.state === "live") return before.status.previousStable
+  const { candidate, stable } = sheet.pointer
+  return after.status.state === "live" && candidate ? candidate.release : stable
+}
+
+const approvalDetail = (before: Change, after: Change): JsonObject => ({
+  contentHash: after.content.contentHash,
+  ...(after.approvals.length > before.approvals.length ? { role: after.approvals.at(-1)!.role } : {}),
+})
+
+const stepDetail = ({ content, status }: Change): JsonObject =>
+  status.state === "rolling_out"
+    ? { step: status.step, weightBp: content.plan[status.step]?.weightBp ?? null }
+    : {}

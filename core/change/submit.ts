@@ -1,0 +1,183 @@
+import type { Environment } from "../environment.ts"
+import { type FieldError, Refusal } from "../errors.ts"
+import type { ConfigKey } from "../ids.ts"
+import type { Change, ChangeContent, Edit, Instant } from "./change.ts"
+import type { EditInput, Submit } from "./command.ts"
+import { contentHashOf } from "./content-hash.ts"
+import { defined } from "./defined.ts"
+import { alters, checkEdits, editOf, entryEditsOf, keysOf, type Standing } from "./edits.ts"
+import { happen } from "./happen.ts"
+import { planOf } from "./plan.ts"
+import { DEFAULT_CHAIN, type Policy } from "./policy.ts"
+import { owedStage, standingOf } from "./stages.ts"
+import { tryStart } from "./start.ts"
+import { after, isReached } from "./time.ts"
+import type { Worksheet } from "./worksheet.ts"
+
+/** Puts a new change on the sheet; a direct one that nothing is in the way of is started. Throws the Refusal of what is wrong with it. */
+export const submit = (sheet: Worksheet, command: Submit): void => {
+  const { changeId, promotedFrom } = command
+  if (sheet.find(changeId) !== null)
+    throw new Refusal("CHANGE_CONFLICT", `There is a change "${changeId}" already.`)
+  if (promotedFrom) checkPromotion(promotedFrom.environment, sheet)
+  const { edits, base } = editsOf(sheet, command)
+  checkEdits(edits)
+  const content = contentOf(sheet, command, edits, base)
+  replace(sheet, command)
+  const change: Change = { content, status: { state: "awaiting_approval" }, approvals: [], comments: [] }
+  const isOwed = owedStage(standingOf(change, sheet.context.policy)) !== null
+  sheet.put(isOwed ? change : { ...change, status: { state: "scheduled", since: sheet.context.now } })
+  recordSubmission(sheet, content)
+  // First of all that waits: what is in nobody's way is live at once.
+  const isStarted = content.plan.length === 0 && tryStart(sheet, changeId, true) === "started"
+  if (!isStarted) checkSize(sheet, edits)
+}
+
+const checkPromotion = (from: Environment, { state, context }: Worksheet): void => {
+  const { environments, policy } = context
+  const source = environments.indexOf(from)
+  const target = environments.indexOf(state.environment)
+  if (source !== -1 && (policy.promoteFromAny ? target > source : target === source + 1)) return
+  const next = environments[source + 1]
+  throw new Refusal(
+    "PROMOTION_BACKWARDS",
+    next === undefined
+      ? `Nothing comes after ${from}.`
+      : `After ${from} comes ${next}, not ${state.environment}.`,
+  )
+}
+
+/** The edits in full, without those that alter nothing, and the versions they were made on. */
+const editsOf = (
+  sheet: Worksheet,
+  { edits: inputs, promotedFrom }: Submit,
+): { edits: Edit[]; base: ChangeContent["base"] } => {
+  const keys = keysOf(inputs)
+  const seen = new Set<ConfigKey>()
+  const twice = keys.find((key) => seen.size === seen.add(key).size)
+  if (twice !== undefined)
+    throw new Refusal("BODY_INVALID", "A change edits a key once.", {
+      errors: [{ path: "/edits", message: `${twice} is edited twice` }],
+    })
+  if (inputs.length === 0)
+    throw promotedFrom
+      ? new Refusal("PROMOTION_EMPTY", `${promotedFrom.environment} has none of these keys.`)
+      : new Refusal("CHANGE_EMPTY", "The change has no edits.")
+  const standings = standingsOf(sheet, keys)
+  checkExpectations(inputs, standings)
+  const edits = inputs
+    .map((input) => editOf(input, standings.get(input.key)!))
+    .filter((edit) => alters(edit, standings.get(edit.key)!))
+  if (edits.length === 0) throw new Refusal("CHANGE_EMPTY", `Already so: ${keys.join(", ")}.`)
+  return {
+    edits,
+    base: Object.fromEntries(edits.map(({ key }) => [key, standings.get(key)!.entry?.version ?? 0])),
+  }
+}
+
+const standingsOf = (sheet: Worksheet, keys: readonly ConfigKey[]): Map<ConfigKey, Standing> => {
+  const stable = sheet.release(sheet.pointer.stable)
+  sheet.needKeys(stable, keys)
+  return new Map(
+    keys.map((key) => [key, { ...sheet.state.metadata.get(key), entry: sheet.entry(stable, key) }]),
+  )
+}
+
+/** Throws Refusal `CONFIG_EXISTS` or `VERSION_STALE`, naming every key that is not as the caller thought. */
+const checkExpectations = (
+  inputs: readonly EditInput[],
+  standings: ReadonlyMap<ConfigKey, Standing>,
+): void => {
+  const existing = inputs.filter(({ key, mustBeNew }) => mustBeNew && standings.get(key)!.entry !== null)
+  if (existing.length > 0)
+    throw new Refusal("CONFIG_EXISTS", `There already: ${keysOf(existing).join(", ")}.`, {
+      errors: existing.map(({ key }) => ({ path: key, message: "exists" })),
+    })
+  const errors = inputs.flatMap(({ key, ifMatch }): FieldError[] => {
+    const version = standings.get(key)!.entry?.version ?? 0
+    return ifMatch === undefined || ifMatch === version
+      ? []
+      : [{ path: key, message: `is at version ${version}, not ${ifMatch}` }]
+  })
+  if (errors.length > 0)
+    throw new Refusal("VERSION_STALE", errors.map(({ path, message }) => `${path} ${message}`).join("; "), {
+      errors,
+    })
+}
+
+const contentOf = (
+  { state, context }: Worksheet,
+  command: Submit,
+  edits: readonly Edit[],
+  base: ChangeContent["base"],
+): ChangeContent => {
+  const { now, policy } = context
+  const { changeId, author, promotedFrom, comment, replaces, startAt } = command
+  const strategy = command.strategy ?? policy.strategy
+  const plan = planOf(strategy, state.scope)
+  const expiresAt = after(now, policy.expiresAfterMs)
+  return {
+    changeId,
+    scope: state.scope,
+    environment: state.environment,
+    author,
+    createdAt: now,
+    ...defined({ comment }),
+    edits,
+    base,
+    ...defined({ promotedFrom }),
+    ...defined({ replaces }),
+    strategy,
+    plan,
+    stages: stagesFor(policy, command.approvalRequired ?? false),
+    ...(startAt === undefined ? {} : { startAt: checkedStart(startAt, now, expiresAt) }),
+    expiresAt,
+    contentHash: contentHashOf({ edits, plan, base }),
+  }
+}
+
+const stagesFor = (policy: Policy, approvalRequired: boolean): Policy["stages"] =>
+  policy.stages.length === 0 && approvalRequired ? DEFAULT_CHAIN : policy.stages
+
+const checkedStart = (startAt: Instant, now: Instant, expiresAt: Instant): Instant => {
+  const time = Date.parse(startAt)
+  if (Number.isNaN(time) || time < Date.parse(now) || isReached(expiresAt, startAt))
+    throw new Refusal(
+      "SCHEDULE_INVALID",
+      `A change submitted now starts from ${now} on and before ${expiresAt}.`,
+    )
+  return new Date(time).toISOString()
+}
+
+/** The change this one takes the place of is over. */
+const replace = (sheet: Worksheet, { changeId, replaces }: Submit): void => {
+  if (replaces === undefined) return
+  // Only open changes are loaded: one that has ended cannot be told from one that never was.
+  if (sheet.find(replaces) === null) throw new Refusal("CHANGE_STATE", `${replaces} is not open.`)
+  const event = {
+    type: "cancel",
+    by: sheet.subject,
+    reason: "cancelled",
+    detail: `replaced by ${changeId}`,
+  } as const
+  const result = happen(sheet, replaces, event)
+  if (!result.ok) throw new Refusal(result.code, result.detail)
+}
+
+const recordSubmission = (
+  sheet: Worksheet,
+  { changeId, edits, contentHash, promotedFrom }: ChangeContent,
+): void =>
+  sheet.audit("change.submit", changeId, {
+    keys: keysOf(edits),
+    contentHash,
+    ...(promotedFrom
+      ? { promotedFrom: { environment: promotedFrom.environment, release: promotedFrom.release } }
+      : {}),
+  })
+
+/** What would not fit today need not be approved first. Throws Refusal `RELEASE_TOO_LARGE`. */
+const checkSize = (sheet: Worksheet, edits: readonly Edit[]): void => {
+  const versions = Object.fromEntries(keysOf(edits).map((key) => [key, sheet.nextVersion(key)]))
+  sheet.compile(sheet.release(sheet.pointer.stable), entryEditsOf(edits, versions))
+}

@@ -1,0 +1,110 @@
+import type { Role } from "../access.ts"
+import type { ProblemCode } from "../errors.ts"
+import type { ChangeId, ConfigKey } from "../ids.ts"
+import type { Pointer } from "../release/release.ts"
+import type { Actor, CancelReason, Change, Instant, RollbackReason } from "./change.ts"
+import type { By } from "./command.ts"
+import { comment, review, rollback } from "./machine/afterwards.ts"
+import { approve, breakGlass, cancel, expire, reassess, reject, start, wait } from "./machine/before.ts"
+import { abort, advance, pause, resume } from "./machine/during.ts"
+import type { Policy } from "./policy.ts"
+
+/** What can happen to a change. Every state answers to every one of these. */
+export type ChangeEvent =
+  | {
+      type: "approve"
+      actor: Actor
+      roles: readonly Role[]
+      comment?: string | undefined
+      contentHash?: string | undefined
+    }
+  | { type: "reject"; actor: Actor; comment?: string | undefined }
+  | {
+      type: "cancel"
+      by: string
+      reason: CancelReason
+      detail?: string
+      keys?: readonly ConfigKey[]
+      movedBy?: ChangeId
+    }
+  | { type: "expire" }
+  /** The approvals given are not enough any more. */
+  | { type: "reassess" }
+  /** It is due, but that rollout is in its way; `null`: not any more, though it has yet to start. */
+  | { type: "wait"; behind: ChangeId | null }
+  | { type: "start" }
+  | { type: "advance"; by: By; step?: number | undefined }
+  | { type: "pause" }
+  | { type: "resume" }
+  | { type: "abort"; by: string; reason: RollbackReason; comment?: string }
+  | { type: "break_glass"; actor: Actor }
+  | { type: "rollback"; actor: Actor; comment?: string | undefined }
+  | { type: "review"; actor: Actor; comment?: string | undefined }
+  | { type: "comment"; subject: string; text: string }
+
+/**
+ * What a transition does to what is served. publish: the edits go to stable · open: a candidate at the first
+ * step · step: the candidate's weight grows · settle: the candidate becomes stable · drop: the candidate goes
+ * · return: stable goes back to what it was before the change.
+ */
+export type Effect = "publish" | "open" | "step" | "settle" | "drop" | "return"
+
+/** What a transition has to know about the scope besides the change. */
+export interface Facts {
+  pointer: Pick<Pointer, "stable" | "stableChangeId">
+  /** The rollout that a start would collide with. */
+  inTheWay: ChangeId | null
+  /** A change that broke glass and was not reviewed in time. */
+  overdueReview: ChangeId | null
+  /** The numbers a start gives to the edited keys. */
+  versions: NonNullable<Change["versions"]>
+}
+
+export type Transition =
+  | { ok: true; change: Change; effects: readonly Effect[] }
+  | { ok: false; code: ProblemCode; detail: string }
+
+/**
+ * The change machine: what a change becomes when something happens to it, and what that does to what is
+ * served. Docs and a test spell out the table, every state by every event.
+ */
+export const transition = (
+  change: Change,
+  event: ChangeEvent,
+  policy: Policy,
+  now: Instant,
+  facts: Facts,
+): Transition => {
+  switch (event.type) {
+    case "approve":
+      return approve(change, event, policy, now)
+    case "reject":
+      return reject(change, event, now)
+    case "cancel":
+      return cancel(change, event, now)
+    case "expire":
+      return expire(change, now)
+    case "reassess":
+      return reassess(change, policy)
+    case "wait":
+      return wait(change, event.behind)
+    case "start":
+      return start(change, policy, now, facts)
+    case "advance":
+      return advance(change, event, now, facts)
+    case "pause":
+      return pause(change, now)
+    case "resume":
+      return resume(change, now)
+    case "abort":
+      return abort(change, event, now)
+    case "break_glass":
+      return breakGlass(change, event.actor, policy, now, facts)
+    case "rollback":
+      return rollback(change, event, policy, now, facts)
+    case "review":
+      return review(change, event, now)
+    case "comment":
+      return comment(change, event, now)
+  }
+}

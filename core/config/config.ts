@@ -1,0 +1,47 @@
+import type { Environment } from "../environment.ts"
+import { type ConfigId, type ConfigKey, configIdOf, type ScopeId } from "../ids.ts"
+import type { Json } from "../json.ts"
+import type { Entry } from "../release/release.ts"
+
+/** What kind of value a config has, in JSON's own words. */
+export type ValueType = "boolean" | "string" | "number" | "object" | "array" | "null"
+
+export const typeOf = (value: Json): ValueType => {
+  if (value === null) return "null"
+  if (Array.isArray(value)) return "array"
+  return typeof value as ValueType
+}
+
+/** A config as it is shown over HTTP: what is stable, in one scope and environment. */
+export interface ConfigDocument {
+  configId: ConfigId
+  tenantId: ScopeId
+  environment: Environment
+  key: ConfigKey
+  value: Json
+  type: ValueType
+  version: number
+  locked: boolean
+  schema?: Json
+  description?: string
+  owner?: string
+}
+
+/** `about` is what history keeps of the config besides the entry that readers need. */
+export const configDocument = (
+  where: { scope: ScopeId; environment: Environment; key: ConfigKey },
+  entry: Entry,
+  about: { description?: string | undefined; owner?: string | undefined } = {},
+): ConfigDocument => ({
+  configId: configIdOf(where.scope, where.environment, where.key),
+  tenantId: where.scope,
+  environment: where.environment,
+  key: where.key,
+  value: entry.value,
+  type: typeOf(entry.value),
+  version: entry.version,
+  locked: entry.locked === true,
+  ...(entry.schema === undefined ? {} : { schema: entry.schema }),
+  ...(about.description === undefined ? {} : { description: about.description }),
+  ...(about.owner === undefined ? {} : { owner: about.owner }),
+})

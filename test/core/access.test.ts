@@ -1,0 +1,108 @@
+import { describe, expect, test } from "vitest"
+import { type Action, may, PERMISSIONS, type Principal, ROLES, type Role, sees } from "../../core/access.ts"
+import type { Environment } from "../../core/environment.ts"
+import { PLATFORM, type TenantId, type TokenId, tierScope } from "../../core/ids.ts"
+
+const acme = "acme" as TenantId
+const globex = "globex" as TenantId
+const staging = "Staging" as Environment
+const production = "Production" as Environment
+const actions = Object.keys(PERMISSIONS) as Action[]
+
+const principal = (roles: readonly Role[], more: Partial<Principal> = {}): Principal => ({
+  subject: "alice",
+  tokenId: "acme:tok_0" as TokenId,
+  roles,
+  tenants: [acme],
+  environment: null,
+  ancestors: [],
+  ...more,
+})
+const platformAdmin = principal(["platform_admin"], { tenants: "*" })
+
+describe("what a principal sees", () => {
+  test("is its own tenants, and no other tenant, tier or platform", () => {
+    const everyRole = principal([...ROLES])
+    expect([acme, globex, PLATFORM, tierScope("Pro")].map((scope) => sees(everyRole, scope))).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ])
+  })
+
+  test("is every tenant for a reader of all, but not the platform's scopes", () => {
+    const reader = principal(["reader"], { tenants: "*" })
+    expect([acme, globex, PLATFORM, tierScope("Pro")].map((scope) => sees(reader, scope))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ])
+  })
+
+  test("is everything for a platform admin", () => {
+    expect([acme, PLATFORM, tierScope("Free")].every((scope) => sees(platformAdmin, scope))).toBe(true)
+  })
+
+  test("is nothing for one without tenants", () => {
+    expect(sees(principal([...ROLES], { tenants: [] }), acme)).toBe(false)
+  })
+})
+
+describe("what a principal may", () => {
+  const here = { scope: acme, environment: staging }
+
+  test("is what one of its roles is named for, action by action", () => {
+    for (const action of actions)
+      for (const role of ROLES)
+        expect([action, role, may(principal([role]), action, here)]).toEqual([
+          action,
+          role,
+          (PERMISSIONS[action] as readonly Role[]).includes(role),
+        ])
+  })
+
+  test("is nothing at all where it sees nothing, whatever its roles", () => {
+    for (const action of actions)
+      for (const scope of [globex, PLATFORM, tierScope("Free")])
+        expect(may(principal([...ROLES]), action, { scope, environment: null })).toBe(false)
+  })
+
+  test("ends at the environment its token is bound to, for a platform admin as well", () => {
+    for (const bound of [
+      principal([...ROLES], { environment: staging }),
+      { ...platformAdmin, environment: staging },
+    ]) {
+      expect(may(bound, "config.read", { scope: acme, environment: staging })).toBe(true)
+      expect(may(bound, "config.read", { scope: acme, environment: production })).toBe(false)
+    }
+  })
+
+  test("is everything for a platform admin", () => {
+    for (const action of actions)
+      for (const scope of [acme, PLATFORM, null])
+        expect(may(platformAdmin, action, { scope, environment: null })).toBe(true)
+  })
+
+  test("is reading views, and nothing else, for a reader", () => {
+    expect(actions.filter((action) => may(principal(["reader"]), action, here))).toEqual(["view.read"])
+  })
+
+  test("is nothing without a role", () => {
+    expect(actions.filter((action) => may(principal([]), action, here))).toEqual([])
+  })
+
+  test("lets no tenant's role act on the platform", () => {
+    const ofPlatform = [
+      "tenant.create",
+      "tenant.list",
+      "tenant.tier",
+      "tenant.suspend",
+      "tenant.delete",
+      "token.issue_platform",
+    ] as const
+    for (const action of ofPlatform)
+      expect(may(principal([...ROLES]), action, { scope: null, environment: null })).toBe(false)
+  })
+})
