@@ -20,9 +20,15 @@ export interface Listening {
 }
 
 /** Starts `bench/contenders/{script}` and waits until it listens. */
-export const startContender = (name: string, script: string, args: readonly string[] = []): Promise<Contender> =>
+export const startContender = (
+  name: string,
+  script: string,
+  args: readonly string[] = [],
+): Promise<Contender> =>
   new Promise((resolve, reject) => {
-    const child = fork(new URL(`./contenders/${script}`, import.meta.url), [...args], { stdio: ["ignore", "inherit", "inherit", "ipc"] })
+    const child = fork(new URL(`./contenders/${script}`, import.meta.url), [...args], {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    })
     child.once("error", reject)
     child.once("exit", (code) => reject(new Error(`${name} ended with ${code} before it listened`)))
     child.once("message", (message) => {
@@ -51,4 +57,14 @@ export const cpuMicros = (pids: readonly number[]): number =>
 export const listening = (message: Listening): void => {
   process.send!(message)
   process.once("disconnect", () => process.exit(0))
+}
+
+/** The processes that `pid` started, and theirs: workerd, where miniflare is used. */
+export const descendants = (pid: number): number[] => {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+    .trim()
+    .split(" ")
+    .filter(Boolean)
+    .map(Number)
+  return children.flatMap((child) => [child, ...descendants(child)])
 }

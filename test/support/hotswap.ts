@@ -9,6 +9,8 @@ export interface RunningHotswap {
   url: string
   originUrl: string
   home: string
+  /** Node's own; workerd and PostgreSQL are its descendants. */
+  pid: number
   adminToken: string
   /** A call with the admin's token unless told otherwise. */
   call: Call
@@ -72,6 +74,7 @@ export const startHotswap = async (
     url,
     originUrl: `http://127.0.0.1:${origin}`,
     home,
+    pid: child.pid!,
     adminToken: ADMIN_TOKEN,
     call: caller(url, `http://127.0.0.1:${origin}`),
     kill: (what) => end(child, what),

@@ -1,0 +1,75 @@
+import { execFileSync } from "node:child_process"
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { gzipSync } from "node:zlib"
+import { build } from "esbuild"
+import { median, round } from "../statistics.ts"
+import type { Suite } from "./suite.ts"
+
+const FUNCTIONS = ["read", "manage", "advance", "relay"] as const
+const IMPORTS = 9
+
+/** Imports the module in a new process and prints how long that took; without one, what a bare start takes. */
+const importMillis = (file: string): number => {
+  const script = `const t = performance.now(); await import(${JSON.stringify(file)}); console.log(performance.now() - t)`
+  return Number(execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" }))
+}
+
+/** What each function weighs as it is deployed, and what loading it costs a cold start. */
+export const size: Suite = {
+  name: "size",
+  run: async (report) => {
+    const directory = await mkdtemp(join(tmpdir(), "hotswap-size-"))
+    try {
+      for (const name of FUNCTIONS) {
+        const outfile = join(directory, `${name}.mjs`)
+        await build({
+          entryPoints: [join(import.meta.dirname, `../../functions/${name}/handler.ts`)],
+          outfile,
+          bundle: true,
+          minify: true,
+          platform: "node",
+          target: "node24",
+          format: "esm",
+          mainFields: ["module", "main"],
+          logLevel: "error",
+        })
+        const bytes = await readFile(outfile)
+        report.figure({
+          suite: "size",
+          name: `${name} bundle`,
+          values: {
+            minifiedKb: round(bytes.length / 1024, 1),
+            gzippedKb: round(gzipSync(bytes).length / 1024, 1),
+            importMs: round(median(Array.from({ length: IMPORTS }, () => importMillis(outfile))), 1),
+          },
+          ...(name === "read"
+            ? { goal: { text: "≤ 120 KB minified", met: bytes.length <= 120 * 1024 } }
+            : {}),
+        })
+      }
+      const worker = join(directory, "worker.mjs")
+      await build({
+        entryPoints: [join(import.meta.dirname, "../../functions/edge/worker.ts")],
+        outfile: worker,
+        bundle: true,
+        minify: true,
+        format: "esm",
+        conditions: ["workerd", "worker", "browser"],
+        logLevel: "error",
+      })
+      const bytes = await readFile(worker)
+      report.figure({
+        suite: "size",
+        name: "edge bundle",
+        values: {
+          minifiedKb: round(bytes.length / 1024, 1),
+          gzippedKb: round(gzipSync(bytes).length / 1024, 1),
+        },
+      })
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  },
+}
