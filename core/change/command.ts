@@ -143,6 +143,7 @@ export interface BreakGlass {
   type: "break_glass"
   changeId: ChangeId
   actor: Actor
+  /** Kept among the change's comments, for the reviewer. */
   comment?: string | undefined
 }
 /** The review that a change owes that broke glass, by neither its author nor who broke it. */

@@ -83,6 +83,7 @@ const carryOut = (sheet: Worksheet, command: Command): void => {
 
 /** Commands that neither schedule anything nor free a place for what is scheduled; a tick sees to it itself. */
 const STILL: ReadonlySet<Command["type"]> = new Set([
+  "tick",
   "tier",
   "reject",
   "pause",
@@ -125,12 +126,12 @@ const tick = (sheet: Worksheet, { changeId }: Tick): void => {
   if (status.state === "scheduled" || !sheet.isUntouched()) startDue(sheet)
 }
 
-const breakGlass = (sheet: Worksheet, { changeId, actor }: BreakGlass): void => {
+const breakGlass = (sheet: Worksheet, { changeId, actor, comment }: BreakGlass): void => {
   const rollout = collision(sheet, sheet.change(changeId))
   // A change that is rolling out collides with itself; the machine refuses it below.
   if (rollout !== null && rollout !== changeId)
     must(happen(sheet, rollout, { type: "abort", by: sheet.subject, reason: "broken_glass" }))
-  must(happen(sheet, changeId, { type: "break_glass", actor }))
+  must(happen(sheet, changeId, { type: "break_glass", actor, comment }))
 }
 
 const rollback = (sheet: Worksheet, { changeId, actor, comment }: Rollback): void => {

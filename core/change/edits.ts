@@ -49,10 +49,9 @@ export const editOf = (input: EditInput, standing: Standing): Edit => {
   const edit: Edit = { key }
   if (restores !== undefined) edit.restores = restores
   if (input.delete) return edit
-  const before: Partial<Standing> = entry === null ? {} : standing
   const schema = kept<Json>(input.schema, entry?.schema)
-  const description = kept(input.description, before.description)
-  const owner = kept(input.owner, before.owner)
+  const description = kept(input.description, standing.description)
+  const owner = kept(input.owner, standing.owner)
   edit.value = input.value === undefined ? entry!.value : input.value
   if (schema !== undefined) edit.schema = schema
   if (description !== undefined) edit.description = description

@@ -32,7 +32,7 @@ const requiredOf = (stages: readonly Stage[], role: Role): number =>
   stages.reduce((sum, stage) => (stage.role === role ? sum + stage.required : sum), 0)
 
 /** The stages fixed when the change was submitted, and what the policy has come to ask for since. */
-export const stagesOf = (
+const stagesOf = (
   content: Pick<ChangeContent, "stages">,
   policy: Pick<Policy, "stages">,
 ): readonly Stage[] => {

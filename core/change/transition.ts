@@ -37,7 +37,7 @@ export type ChangeEvent =
   | { type: "pause" }
   | { type: "resume" }
   | { type: "abort"; by: string; reason: RollbackReason; comment?: string }
-  | { type: "break_glass"; actor: Actor }
+  | { type: "break_glass"; actor: Actor; comment?: string | undefined }
   | { type: "rollback"; actor: Actor; comment?: string | undefined }
   | { type: "review"; actor: Actor; comment?: string | undefined }
   | { type: "comment"; subject: string; text: string }
@@ -99,7 +99,7 @@ export const transition = (
     case "abort":
       return abort(change, event, now)
     case "break_glass":
-      return breakGlass(change, event.actor, policy, now, facts)
+      return breakGlass(change, event, policy, now, facts)
     case "rollback":
       return rollback(change, event, policy, now, facts)
     case "review":

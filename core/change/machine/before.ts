@@ -1,6 +1,6 @@
 import type { Role } from "../../access.ts"
 import type { ChangeId } from "../../ids.ts"
-import type { Actor, Change, ChangeState, Instant } from "../change.ts"
+import type { Change, ChangeState, Instant } from "../change.ts"
 import { defined } from "../defined.ts"
 import type { Policy } from "../policy.ts"
 import { holds, objection, owedStage, standingOf } from "../stages.ts"
@@ -20,8 +20,9 @@ export const approve = (change: Change, event: Of<"approve">, policy: Policy, no
   const stage = owedStage(standing)
   if (stage !== null && !holds(event.roles, stage.role))
     return refused("APPROVAL_ROLE", `The approval that is due is that of the role ${stage.role}.`)
-  const approvals =
-    stage === null ? change.approvals : [...change.approvals, approvalOf(event, stage.role, now)]
+  // An earlier one of this person that counts no more, because the policy has changed, gives way to this one.
+  const others = change.approvals.filter(({ actor }) => actor.subject !== event.actor.subject)
+  const approvals = stage === null ? change.approvals : [...others, approvalOf(event, stage.role, now)]
   const next = { ...change, approvals }
   const done = owedStage(standingOf(next, policy)) === null
   return moved(next, done ? { state: "scheduled", since: now } : change.status)
@@ -101,7 +102,7 @@ export const start = (change: Change, policy: Policy, now: Instant, facts: Facts
 
 export const breakGlass = (
   change: Change,
-  actor: Actor,
+  { actor, comment }: Of<"break_glass">,
   policy: Policy,
   now: Instant,
   facts: Facts,
@@ -114,5 +115,8 @@ export const breakGlass = (
     return refused("CHANGE_STATE", `${facts.inTheWay} has to be rolled back first.`)
   const review = { due: after(now, policy.reviewWithinMs) }
   const status: ChangeState = { ...liveNow(now, facts), brokenGlassBy: actor, review }
-  return moved({ ...change, versions: facts.versions }, status, "publish")
+  // Why the glass was broken is for the reviewer to read.
+  const why = comment === undefined ? [] : [{ subject: actor.subject, at: now, text: comment }]
+  const comments = [...change.comments, ...why]
+  return moved({ ...change, comments, versions: facts.versions }, status, "publish")
 }

@@ -15,7 +15,7 @@ import {
   officer,
   type Person,
 } from "./people.ts"
-import { DIRECT, key, World } from "./world.ts"
+import { DIRECT, key, MINUTE_MS, World } from "./world.ts"
 
 const production = () => new World({ environment: "Production", policy: { strategy: DIRECT } })
 const approving = (changeId: ChangeId, { actor, roles }: Person) =>
@@ -181,6 +181,24 @@ describe("approvals", () => {
     world.tick(id)
     expect(world.stateOf(id)).toBe("awaiting_approval")
     world.approve(id, bob)
+    expect(world.stateOf(id)).toBe("live")
+  })
+
+  test("an approval that counts no more, as the policy has changed, gives way to the same person's next", () => {
+    const world = new World({ policy: { stages: [{ role: "engineer", required: 1 }] } })
+    const id = world.set({ a: 1 }, { startAt: new Date(world.nowMs + MINUTE_MS).toISOString() })
+    const asked = world.policy
+    world.policy = { ...asked, stages: [{ role: "engineer", required: 2 }] }
+    world.approve(id, bob, carol)
+    world.policy = { ...asked, stages: [{ role: "manager", required: 1 }] }
+    world.pass(MINUTE_MS)
+    world.tick(id)
+    expect(world.refuse(approving(id, bob)).code).toBe("APPROVAL_TWICE")
+    world.approve(id, carol)
+    expect(world.change(id).approvals.map(({ actor, role }) => [actor.subject, role])).toEqual([
+      ["bob", "engineer"],
+      ["carol", "manager"],
+    ])
     expect(world.stateOf(id)).toBe("live")
   })
 
