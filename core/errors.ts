@@ -2,7 +2,7 @@
 export const PROBLEMS = {
   // the request itself
   BODY_NOT_JSON: { status: 400, title: "The body is not JSON", help: "Send one JSON object; the detail says where reading stopped." },
-  BODY_TOO_LARGE: { status: 413, title: "The body is too large", help: "Send at most 8 MiB; split the change into several." },
+  BODY_TOO_LARGE: { status: 413, title: "The body is too large", help: "Send at most 6 MiB; split the change into several." },
   BODY_INVALID: { status: 400, title: "The body does not have the expected shape", help: "Each entry of `errors` names a field and what it should be." },
   QUERY_INVALID: { status: 400, title: "A query parameter is not valid", help: "Each entry of `errors` names a parameter and what it should be." },
   JSON_NUL: { status: 400, title: "A string holds a NUL character", help: "Remove U+0000; no database text can hold it." },

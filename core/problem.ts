@@ -12,7 +12,7 @@ export interface ProblemDocument {
   [extra: string]: unknown
 }
 
-export const PROBLEM_TYPE = "application/problem+json; charset=utf-8"
+const PROBLEM_TYPE = "application/problem+json; charset=utf-8"
 
 const HEADERS: Partial<Record<ProblemCode, Record<string, string>>> = {
   UNAUTHENTICATED: { "www-authenticate": 'Bearer realm="hotswap"' },

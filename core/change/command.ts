@@ -79,7 +79,7 @@ export interface Approve {
   type: "approve"
   changeId: ChangeId
   actor: Actor
-  /** Roles of the actor's token; `platform_admin` may stand for any role, still once per person. */
+  /** Roles of the actor's token; `platform_admin` stands for any role on the platform and its tiers, once per person. */
   roles: readonly Role[]
   comment?: string | undefined
   /** The content the approver read; another one is CONTENT_HASH_STALE. */

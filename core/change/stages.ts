@@ -1,4 +1,5 @@
 import type { Role } from "../access.ts"
+import { isTenant, type ScopeId } from "../ids.ts"
 import type { Actor, Approval, Change, ChangeContent, Stage } from "./change.ts"
 import type { Policy } from "./policy.ts"
 
@@ -17,15 +18,16 @@ export type Objection = "own" | "related" | "twice"
 const descends = (token: Actor, issuer: Actor): boolean =>
   issuer.tokenId !== "startup" && token.ancestors.includes(issuer.subject)
 
+const related = (one: Actor, other: Actor): boolean => descends(one, other) || descends(other, one)
+
 /**
- * May `actor` stand beside the author and those who approved before? Between approvers the order does
- * not matter: issuing a token, approving with it and then approving oneself is one person twice.
+ * May `actor` stand beside the author and those who approved before? Which way the tokens descend does
+ * not matter: issuing a token, acting through it and then approving oneself is one person twice.
  */
 export const objection = (author: Actor, earlier: readonly Actor[], actor: Actor): Objection | null => {
   if (actor.subject === author.subject) return "own"
   if (earlier.some(({ subject }) => subject === actor.subject)) return "twice"
-  if (descends(actor, author)) return "related"
-  return earlier.some((other) => descends(actor, other) || descends(other, actor)) ? "related" : null
+  return [author, ...earlier].some((other) => related(actor, other)) ? "related" : null
 }
 
 const requiredOf = (stages: readonly Stage[], role: Role): number =>
@@ -73,6 +75,9 @@ export const standingOf = (
 export const owedStage = (standing: readonly StageStanding[]): StageStanding | null =>
   standing.find((stage) => stage.approvals.length < stage.required) ?? null
 
-/** The platform's own tokens carry no tenant roles, so its admins stand for any; still each person once. */
-export const holds = (roles: readonly Role[], role: Role): boolean =>
-  roles.includes(role) || roles.includes("platform_admin")
+/**
+ * May someone with these roles give the approval that `role` owes? The platform and its tiers have no roles
+ * but the platform's admins, who stand for any there (still each person once), and for none in a tenant.
+ */
+export const holds = (roles: readonly Role[], role: Role, scope: ScopeId): boolean =>
+  roles.includes(role) || (!isTenant(scope) && roles.includes("platform_admin"))

@@ -14,7 +14,7 @@ export const SCHEMA_DEPTH_MAX = 32
 /** Values of any kind in a schema: compiling takes time by the piece, not by the byte. */
 export const SCHEMA_NODES_MAX = 5_000
 /** A request's body, counted as it comes in. */
-export const BODY_BYTES_MAX = 8 * KIB * KIB
+export const BODY_BYTES_MAX = 6 * KIB * KIB
 
 /** Throws Refusal `VALUE_TOO_LARGE`. Depth and numbers were judged when the value was parsed. */
 export const checkValue = (value: Json): void => {

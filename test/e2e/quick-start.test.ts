@@ -41,9 +41,13 @@ test("the quick start works as it is written", async () => {
       body: { subject: `${role}@acme`, roles: [role] },
     })
     expect(token.status).toBe(201)
-    const pending = await call<{ items: { changeId: string }[] }>("GET", "/api/v1/approvals?tenantId=acme-corp&status=pending", {
-      token: token.body.token,
-    })
+    const pending = await call<{ items: { changeId: string }[] }>(
+      "GET",
+      "/api/v1/approvals?tenantId=acme-corp&status=pending",
+      {
+        token: token.body.token,
+      },
+    )
     expect(pending.body.items.map(({ changeId }) => changeId)).toEqual([promoted.body.changeId])
     const approved = await call("POST", `/api/v1/approvals/${promoted.body.changeId}/approve`, {
       token: token.body.token,
@@ -52,7 +56,10 @@ test("the quick start works as it is written", async () => {
     expect(approved.status, JSON.stringify(approved.body)).toBe(200)
   }
 
-  const change = await call<{ state: string; step: number }>("GET", `/api/v1/changes/${promoted.body.changeId}`)
+  const change = await call<{ state: string; step: number }>(
+    "GET",
+    `/api/v1/changes/${promoted.body.changeId}`,
+  )
   expect(change.body.state).toBe("rolling_out")
   let state = change.body
   while (state.state === "rolling_out") {
@@ -95,5 +102,11 @@ test("an application reads at the edge with a token that it can check by itself"
   })
   expect(again.status).toBe(304)
   expect(again.headers.get("hotswap-revision")).toBe(first.headers.get("hotswap-revision"))
-  expect((await call("GET", "/api/v1/configs/tenant/acme-corp?environment=Development", { token: reader.body.token })).status).toBe(404)
+  expect(
+    (
+      await call("GET", "/api/v1/configs/tenant/acme-corp?environment=Development", {
+        token: reader.body.token,
+      })
+    ).status,
+  ).toBe(404)
 })

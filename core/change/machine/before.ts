@@ -18,7 +18,7 @@ export const approve = (change: Change, event: Of<"approve">, policy: Policy, no
   const against = objection(change.content.author, earlier, event.actor)
   if (against !== null) return refused(`APPROVAL_${OBJECTION_CODES[against]}`, OBJECTION_DETAILS[against])
   const stage = owedStage(standing)
-  if (stage !== null && !holds(event.roles, stage.role))
+  if (stage !== null && !holds(event.roles, stage.role, change.content.scope))
     return refused("APPROVAL_ROLE", `The approval that is due is that of the role ${stage.role}.`)
   // An earlier one of this person that counts no more, because the policy has changed, gives way to this one.
   const others = change.approvals.filter(({ actor }) => actor.subject !== event.actor.subject)
@@ -31,7 +31,7 @@ export const approve = (change: Change, event: Of<"approve">, policy: Policy, no
 const OBJECTION_CODES = { own: "OWN", related: "RELATED", twice: "TWICE" } as const
 const OBJECTION_DETAILS = {
   own: "The author's approval of their own change does not count.",
-  related: "The token was issued by the author or another approver, or issued another approver's token.",
+  related: "The token was issued by the author or another approver, or by its holder theirs was.",
   twice: "This person's approval counts already.",
 } as const
 

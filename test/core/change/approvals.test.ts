@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest"
 import type { Actor } from "../../../core/change/change.ts"
 import { contentHashOf } from "../../../core/change/content-hash.ts"
-import type { ChangeId } from "../../../core/ids.ts"
+import { DEFAULT_CHAIN } from "../../../core/change/policy.ts"
+import { type ChangeId, PLATFORM } from "../../../core/ids.ts"
 import {
   admin,
   alice,
@@ -60,6 +61,12 @@ describe("approvals", () => {
     expect(world.refuse(approving(id, alicesHelper)).code).toBe("APPROVAL_RELATED")
   })
 
+  test("whoever issued the author's token is not a second person", () => {
+    const world = production()
+    const id = world.set({ a: 1 }, {}, bobsHelper)
+    expect(world.refuse(approving(id, bob)).code).toBe("APPROVAL_RELATED")
+  })
+
   test("of an approver and a token descending from theirs one counts, whichever comes first", () => {
     for (const [first, second] of [
       [bob, bobsHelper],
@@ -99,11 +106,13 @@ describe("approvals", () => {
     expect(world.stateOf(id)).toBe("live")
   })
 
-  test("a platform admin may stand for any role, once", () => {
-    const world = production()
-    const id = world.set({ a: 1 })
-    world.approve(id, admin)
-    expect(world.refuse(approving(id, admin)).code).toBe("APPROVAL_TWICE")
+  test("a platform admin stands for any role on the platform, once, and for none in a tenant", () => {
+    const platform = new World({ scope: PLATFORM, policy: { stages: DEFAULT_CHAIN } })
+    const id = platform.set({ a: 1 })
+    platform.approve(id, admin)
+    expect(platform.refuse(approving(id, admin)).code).toBe("APPROVAL_TWICE")
+    const tenant = production()
+    expect(tenant.refuse(approving(tenant.set({ a: 1 }), admin)).code).toBe("APPROVAL_ROLE")
   })
 
   test("an approval of other content than the change has is refused", () => {

@@ -1,0 +1,81 @@
+import type { PointerDocument } from "../../core/release/pointer-document.ts"
+import { parsePointer } from "./pointer.ts"
+import { type Settings, warn } from "./runtime.ts"
+import { partName, type Scope, type ViewPart } from "./scope.ts"
+
+/** `"absent"` is the origin's word; everything that is not an answer is `"unreachable"`. */
+export type OriginAnswer<T> = T | "absent" | "unreachable"
+
+/** What the edge asks the read function for itself. */
+export interface Origin {
+  pointer(scope: Scope, trace: string | null): Promise<OriginAnswer<PointerDocument>>
+  /** The text, not yet checked to be the view's. */
+  view(scope: Scope, part: ViewPart, trace: string | null): Promise<OriginAnswer<string>>
+}
+
+/** A view can be 12 MiB: it may take longer than a reader waits, and serve the next one. */
+const VIEW_DEADLINES = 4
+
+const problemCode = async (response: Response): Promise<unknown> => {
+  const body = (await response.json().catch(() => null)) as { code?: unknown } | null
+  return body?.code
+}
+
+export const createOrigin = (settings: Settings): Origin => {
+  const { readOrigin, secret, originDeadlineMs } = settings
+
+  const ask = async <T>(
+    path: string,
+    trace: string | null,
+    deadlineMs: number,
+    absentCode: string,
+    read: (response: Response) => Promise<T | "unreachable">,
+  ): Promise<OriginAnswer<T>> => {
+    const headers: Record<string, string> = { "hotswap-edge": secret }
+    if (trace !== null) headers.traceparent = trace
+    try {
+      const signal = AbortSignal.timeout(deadlineMs)
+      const response = await fetch(readOrigin + path, {
+        headers,
+        signal,
+        redirect: "manual",
+        cache: "no-store",
+      })
+      if (response.status === 200) return await read(response)
+      // Only the origin's own word makes something absent: a 404 from anything in between does not.
+      if (response.status === 404 && (await problemCode(response)) === absentCode) return "absent"
+      warn("origin answered uselessly", { path, status: response.status })
+    } catch (error) {
+      warn("origin unreachable", { path, error: String(error) })
+    }
+    return "unreachable"
+  }
+
+  return {
+    pointer: async (scope, trace) => {
+      // The age counts from before the question was sent: rather a little too old than too young.
+      const askedAtMs = Date.now()
+      return await ask(
+        `/internal/pointer/${scope.name}`,
+        trace,
+        originDeadlineMs,
+        "TENANT_NOT_FOUND",
+        async (response) => {
+          const told = (await response.json()) as { ageMs?: unknown } | null
+          const ageMs = typeof told?.ageMs === "number" && told.ageMs >= 0 ? told.ageMs : Number.NaN
+          const document = parsePointer(told, scope, askedAtMs - ageMs)
+          if (document === null) warn("origin told no pointer of this scope", { scope: scope.name })
+          return document ?? "unreachable"
+        },
+      )
+    },
+    view: async (scope, part, trace) =>
+      await ask(
+        `/internal/view/${partName(scope, part)}`,
+        trace,
+        originDeadlineMs * VIEW_DEADLINES,
+        "VIEW_NOT_FOUND",
+        async (response) => await response.text(),
+      ),
+  }
+}

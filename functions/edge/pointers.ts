@@ -1,0 +1,202 @@
+import { LAST_KNOWN_GOOD_MS, type PointerDocument } from "../../core/release/pointer-document.ts"
+import { viewBits } from "../../core/release/view-id.ts"
+import { Bounded } from "./bounded.ts"
+import { Flights, LATE, waitFor } from "./flights.ts"
+import { isKeepDue, type LastKnownGood } from "./last-known-good.ts"
+import type { Origin } from "./origin.ts"
+import { ageOf, type HeldPointer, holdPointer, type StoredPointer, supersedes } from "./pointer.ts"
+import { surviving, warn } from "./runtime.ts"
+import type { Scope } from "./scope.ts"
+import { forgetSharedPointer, readSharedPointer, writeSharedPointer } from "./shared-pointers.ts"
+import type { Caller, Views } from "./views.ts"
+
+/** A pointer to answer from; `staleMs` is its age if that is beyond the stated bound. */
+export interface Reading {
+  pointer: HeldPointer
+  staleMs: number | null
+}
+
+export interface Pointers {
+  /** From memory, while it is young enough to answer without waiting for anyone. */
+  ready(scope: Scope, caller: Caller): Reading | null
+  /** Waits for a newer one, and answers with the last known good if there is none to be had. */
+  obtain(scope: Scope, caller: Caller): Promise<Reading | "absent" | "unreachable">
+  /** Asks at once, whatever the age: a view that the pointer names is gone. */
+  renew(scope: Scope, caller: Caller): Promise<Reading | "absent" | "unreachable">
+  /** Takes up the last known good with its stable view, unless what is held is newer. */
+  restore(scope: Scope, caller: Caller): Promise<Reading | null>
+}
+
+interface Parts {
+  origin: Origin
+  views: Views
+  lastKnownGood: LastKnownGood
+  deadlineMs: number
+}
+
+type Refreshed = "current" | "absent" | "unreachable"
+
+const MEMORY_BYTES = 16 * 1_048_576
+const POINTER_BYTES = 4_000
+const REVOKED_BYTES = 100
+/** After a failure reads are not made to wait again for so long, but are given the last known good. */
+const GRACE_MS = 10_000
+/** Between two attempts in the background. */
+const RETRY_MS = 500
+const LOST_AFTER_MS = 30_000
+
+export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Parts): Pointers => {
+  const memory = new Bounded<HeldPointer>(MEMORY_BYTES)
+  const failedAtMs = new Bounded<number>(10_000)
+  const refreshes = new Flights<Refreshed>(LOST_AFTER_MS)
+  const restores = new Flights<boolean>(LOST_AFTER_MS)
+
+  const held = (scope: Scope): HeldPointer | null => {
+    const pointer = memory.get(scope.name)
+    return pointer && ageOf(pointer, Date.now()) <= LAST_KNOWN_GOOD_MS ? pointer : null
+  }
+
+  /** Compare and set: what is held never goes back. */
+  const adopt = (scope: Scope, stored: StoredPointer): boolean => {
+    const before = held(scope)
+    if (before && !supersedes(stored.document, before)) return false
+    const bytes = POINTER_BYTES + stored.document.revoked.length * REVOKED_BYTES
+    memory.set(scope.name, holdPointer(stored, before), bytes)
+    return true
+  }
+
+  const failed = (scope: Scope): "unreachable" => {
+    failedAtMs.set(scope.name, Date.now(), 1)
+    return "unreachable"
+  }
+  const failedWithin = (scope: Scope, ms: number): boolean =>
+    Date.now() - (failedAtMs.get(scope.name) ?? Number.NEGATIVE_INFINITY) < ms
+
+  const forget = async (scope: Scope, known: boolean): Promise<void> => {
+    memory.delete(scope.name)
+    if (known) await Promise.all([forgetSharedPointer(scope), lastKnownGood.forget(scope)])
+  }
+
+  const keep = async (scope: Scope, stored: StoredPointer, caller: Caller): Promise<void> => {
+    const content = await views.load(scope, { view: stored.document.stable, index: null }, caller)
+    const text = typeof content === "string" ? null : content.text
+    const done =
+      text !== null &&
+      (await surviving("last known good write", async () => {
+        await lastKnownGood.keep(scope, stored, text)
+        return true
+      }))
+    const now = memory.get(scope.name)
+    if (!done && now) now.kept = null
+  }
+
+  /**
+   * A pointer takes over only when its views can be read, so that an origin that dies between the two
+   * leaves the one before whole. A large view that nothing came before is fetched by the chunk instead.
+   */
+  const isReadable = async (scope: Scope, document: PointerDocument, caller: Caller): Promise<boolean> => {
+    const before = held(scope)
+    const had = [before?.stable.view, before?.candidate?.view]
+    const wanted = [document.stable, document.candidate?.view].filter((view) => view !== undefined)
+    const missing = wanted.filter((view) => !had.includes(view) && (before || viewBits(view) === 0))
+    const loaded = await Promise.all(missing.map((view) => views.load(scope, { view, index: null }, caller)))
+    return loaded.every((content) => typeof content !== "string")
+  }
+
+  const accept = (scope: Scope, document: PointerDocument, caller: Caller): Refreshed => {
+    const before = held(scope)
+    const due = isKeepDue(document.revision, before?.kept ?? null, Date.now())
+    const kept = due ? { revision: document.revision, atMs: Date.now() } : (before?.kept ?? null)
+    if (!adopt(scope, { document, kept })) {
+      warn("origin went back to an older revision", { scope: scope.name, revision: document.revision })
+      return failed(scope)
+    }
+    caller.waitUntil(writeSharedPointer(scope, { document, kept }))
+    if (due) caller.waitUntil(keep(scope, { document, kept }, caller))
+    const pointer = held(scope)
+    // An origin that can only tell something old is no reason to make every reader wait for it.
+    if (!pointer || ageOf(pointer, Date.now()) > pointer.staleness.staleMs) return failed(scope)
+    failedAtMs.delete(scope.name)
+    return "current"
+  }
+
+  const attempt = async (scope: Scope, caller: Caller, force: boolean): Promise<Refreshed> => {
+    const shared = await readSharedPointer(scope)
+    if (shared) adopt(scope, shared)
+    const known = held(scope)
+    if (!force && known && ageOf(known, Date.now()) <= known.staleness.freshMs) return "current"
+    const told = await origin.pointer(scope, caller.trace())
+    if (told === "unreachable") return failed(scope)
+    if (told === "absent") {
+      caller.waitUntil(forget(scope, known !== null))
+      return "absent"
+    }
+    const goesOn = known === null || supersedes(told, known)
+    if (goesOn && !(await isReadable(scope, told, caller))) return failed(scope)
+    return accept(scope, told, caller)
+  }
+
+  const refresh = (scope: Scope, caller: Caller, force = false): Promise<Refreshed> =>
+    refreshes.join(scope.name, caller, async () => {
+      try {
+        return await attempt(scope, caller, force)
+      } catch (error) {
+        warn("refresh failed", { scope: scope.name, error: String(error) })
+        return failed(scope)
+      }
+    })
+
+  const refreshBehind = (scope: Scope, caller: Caller): void => {
+    if (!refreshes.isUnderWay(scope.name) && !failedWithin(scope, RETRY_MS)) void refresh(scope, caller)
+  }
+
+  const readingOf = (pointer: HeldPointer): Reading => {
+    const ageMs = ageOf(pointer, Date.now())
+    return { pointer, staleMs: ageMs > pointer.staleness.staleMs ? ageMs : null }
+  }
+
+  const restore: Pointers["restore"] = async (scope, caller) => {
+    const attemptRestore = async (): Promise<boolean> => {
+      const kept = await lastKnownGood.recall(scope)
+      if (!kept) return false
+      const { document } = kept.pointer
+      const isWhole = await views.accept(scope, { view: document.stable, index: null }, kept.stableText)
+      return isWhole && (adopt(scope, kept.pointer) || held(scope)?.stable.view === document.stable)
+    }
+    const flight = restores.join(scope.name, caller, attemptRestore)
+    const done = await waitFor(
+      flight.catch(() => false),
+      deadlineMs,
+    )
+    const pointer = held(scope)
+    return done === true && pointer ? readingOf(pointer) : null
+  }
+
+  const awaitRefresh = async (scope: Scope, caller: Caller, force: boolean) => {
+    const outcome = await waitFor(refresh(scope, caller, force), deadlineMs)
+    if (outcome === "absent") return "absent"
+    if (outcome === LATE) failed(scope)
+    const pointer = held(scope)
+    if (pointer) return readingOf(pointer)
+    return (await restore(scope, caller)) ?? "unreachable"
+  }
+
+  return {
+    ready: (scope, caller) => {
+      const pointer = memory.get(scope.name)
+      if (pointer === undefined) return null
+      const ageMs = ageOf(pointer, Date.now())
+      if (ageMs > pointer.staleness.staleMs) return null
+      if (ageMs > pointer.staleness.freshMs) refreshBehind(scope, caller)
+      return { pointer, staleMs: null }
+    },
+    obtain: async (scope, caller) => {
+      const before = held(scope)
+      if (!before || !failedWithin(scope, GRACE_MS)) return await awaitRefresh(scope, caller, false)
+      refreshBehind(scope, caller)
+      return readingOf(before)
+    },
+    renew: async (scope, caller) => await awaitRefresh(scope, caller, true),
+    restore,
+  }
+}

@@ -1,0 +1,94 @@
+import { type Environment, parseEnvironment } from "../../core/environment.ts"
+import { type ConfigKey, parseConfigKey, parseTenantId, type TenantId } from "../../core/ids.ts"
+import { Bounded } from "./bounded.ts"
+
+/** What a hot read asks for. */
+export interface ViewRequest {
+  kind: "view"
+  tenantId: TenantId
+  /** `null`: the one the token is bound to. */
+  environment: Environment | null
+  key: ConfigKey | null
+  targetingKey: string | null
+  bothArms: boolean
+}
+
+export type Route = ViewRequest | { kind: "health" } | { kind: "hidden"; path: string } | { kind: "forward" }
+
+const VIEW_PATH = /^\/api\/v1\/configs\/tenant\/([^/]+)$/
+/** What is below this is read from the read function. */
+export const VIEWS_PATH = "/api/v1/configs/tenant/"
+/** Questions that only the origin answers. */
+const ORIGIN_ONLY = ["asOf", "detail", "preview"]
+const ANSWERED = ["environment", "key", "targetingKey", "arms"]
+
+const decode = (text: string): string | null => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Is it one of the origin's internal routes, however it is spelt? Forwarded requests carry the edge's
+ * secret, so such a path must never be passed on.
+ */
+const isInternal = (pathname: string): boolean => {
+  let path = pathname
+  for (let round = 0; round < 3; round++) path = decode(path) ?? path
+  const parts: string[] = []
+  for (const part of path.split(/[/\\]+/)) {
+    if (part === "..") parts.pop()
+    else if (part !== "" && part !== ".") parts.push(part)
+  }
+  return parts[0]?.toLowerCase() === "internal"
+}
+
+/** The hot read that the edge may answer, or `null`: whatever is odd about it is for the origin to say. */
+const viewRequest = (url: URL, environments: readonly Environment[]): ViewRequest | null => {
+  const tenantId = parseTenantId(VIEW_PATH.exec(url.pathname)?.[1] ?? "")
+  const query = url.searchParams
+  if (!tenantId || decode(url.search) === null || ORIGIN_ONLY.some((name) => query.has(name))) return null
+  // Given twice or empty, a parameter is a mistake that deserves the origin's explanation.
+  if (ANSWERED.some((name) => query.getAll(name).length > 1 || query.get(name) === "")) return null
+  const named = query.get("environment")
+  const environment = named === null ? null : parseEnvironment(named, environments)
+  const keyText = query.get("key")
+  const key = keyText === null ? null : parseConfigKey(keyText)
+  const arms = query.get("arms")
+  if ((named && !environment) || (keyText && !key) || (arms !== null && arms !== "both")) return null
+  return {
+    kind: "view",
+    tenantId,
+    environment,
+    key,
+    targetingKey: query.get("targetingKey"),
+    bothArms: arms !== null,
+  }
+}
+
+const parseRoute = (address: string, environments: readonly Environment[]): Route => {
+  const url = new URL(address)
+  if (url.pathname === "/health") return { kind: "health" }
+  if (isInternal(url.pathname)) return { kind: "hidden", path: url.pathname }
+  return viewRequest(url, environments) ?? { kind: "forward" }
+}
+
+const REMEMBERED_CHARACTERS = 1_000_000
+const REMEMBERED_ADDRESS_MAX = 1_000
+
+/**
+ * Where a request goes, by its URL alone. Remembered by the whole URL, so that a hot address is parsed
+ * once; what is remembered says only how to read the address, never what to answer.
+ */
+export const createRouter = (environments: readonly Environment[]): ((address: string) => Route) => {
+  const remembered = new Bounded<Route>(REMEMBERED_CHARACTERS)
+  return (address) => {
+    const known = remembered.get(address)
+    if (known !== undefined) return known
+    const route = parseRoute(address, environments)
+    if (address.length <= REMEMBERED_ADDRESS_MAX) remembered.set(address, route, address.length + 200)
+    return route
+  }
+}

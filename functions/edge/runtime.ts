@@ -1,0 +1,93 @@
+import type { Environment } from "../../core/environment.ts"
+import { parseEnvironments } from "../../core/environment.ts"
+
+/** The part of Workers KV that is used here. */
+export interface KeyValueStore {
+  get(key: string, type: "text"): Promise<string | null>
+  getWithMetadata<Metadata>(
+    key: string,
+    type: "stream",
+  ): Promise<{ value: ReadableStream | null; metadata: Metadata | null }>
+  put(key: string, value: string, options: { metadata: unknown; expirationTtl: number }): Promise<void>
+  delete(key: string): Promise<void>
+}
+
+/** The part of the Cache API that is used here. */
+export interface SharedCache {
+  match(url: string): Promise<Response | undefined>
+  put(url: string, response: Response): Promise<void>
+  delete(url: string): Promise<boolean>
+}
+
+/** What a request keeps alive after its answer has gone. */
+export interface RequestLife {
+  waitUntil(promise: Promise<unknown>): void
+}
+
+/** What the Worker is deployed with. */
+export interface Bindings {
+  /** Base URLs of the read function and of the one that takes all the rest. */
+  READ_ORIGIN: string
+  MANAGE_ORIGIN: string
+  /** Tells the origins that it is the edge who asks. */
+  EDGE_SECRET: string
+  /** JWKS with the public Ed25519 keys of reader tokens. */
+  READER_PUBLIC_KEYS: string
+  LAST_KNOWN_GOOD: KeyValueStore
+  /** Names in the order of promotion, with commas between. */
+  HOTSWAP_ENVIRONMENTS: string
+  /** How long a read waits for the origin before it is given the last known good; 3,000 if left out. */
+  ORIGIN_DEADLINE_MS?: string
+}
+
+export interface Settings {
+  readOrigin: string
+  manageOrigin: string
+  secret: string
+  readerKeys: string
+  environments: readonly Environment[]
+  originDeadlineMs: number
+}
+
+const ORIGIN_DEADLINE_MS = 3_000
+
+const baseUrl = (name: string, text: string): string => {
+  const { protocol, origin } = new URL(text)
+  if (protocol !== "https:" && protocol !== "http:") throw new Error(`${name} is not a web address`)
+  return origin
+}
+
+/** Throws on what would make every answer wrong, so that a bad deployment shows at its first request. */
+export const readSettings = (bindings: Bindings): Settings => {
+  if (!bindings.EDGE_SECRET) throw new Error("EDGE_SECRET is missing")
+  const deadlineMs = Number(bindings.ORIGIN_DEADLINE_MS ?? ORIGIN_DEADLINE_MS)
+  if (!(deadlineMs > 0)) throw new Error("ORIGIN_DEADLINE_MS is not a number of milliseconds")
+  return {
+    readOrigin: baseUrl("READ_ORIGIN", bindings.READ_ORIGIN),
+    manageOrigin: baseUrl("MANAGE_ORIGIN", bindings.MANAGE_ORIGIN),
+    secret: bindings.EDGE_SECRET,
+    readerKeys: bindings.READER_PUBLIC_KEYS,
+    environments: parseEnvironments(bindings.HOTSWAP_ENVIRONMENTS),
+    originDeadlineMs: deadlineMs,
+  }
+}
+
+/** Opened on each use: workerd ties what a request opened to that request. */
+export const openSharedCache = async (): Promise<SharedCache> => {
+  const { caches } = globalThis as unknown as { caches: { open(name: string): Promise<SharedCache> } }
+  return await caches.open("hotswap")
+}
+
+/** Failures of an accelerator are survived, but never unseen. */
+export const warn = (message: string, fields: Record<string, unknown>): void =>
+  console.warn(JSON.stringify({ level: "warn", message, ...fields }))
+
+/** Runs the accelerator's part; a failure is told and becomes `null`. */
+export const surviving = async <T>(what: string, attempt: () => Promise<T>): Promise<T | null> => {
+  try {
+    return await attempt()
+  } catch (error) {
+    warn(what, { error: String(error) })
+    return null
+  }
+}

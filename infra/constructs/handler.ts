@@ -1,0 +1,50 @@
+import { Duration } from "aws-cdk-lib"
+import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam"
+import type { IKey } from "aws-cdk-lib/aws-kms"
+import { Architecture, Runtime } from "aws-cdk-lib/aws-lambda"
+import { NodejsFunction } from "aws-cdk-lib/aws-lambda-nodejs"
+import { LogGroup } from "aws-cdk-lib/aws-logs"
+import { Construct } from "constructs"
+import type { HandlerName, StageSettings } from "../settings.ts"
+import { bundlingOf, entryOf, ROOT } from "./bundling.ts"
+
+interface HandlerProps {
+  name: HandlerName
+  settings: StageSettings
+  /** Encrypts the settings and the logs. */
+  key: IKey
+  environment: Record<string, string>
+}
+
+/** One folder of `functions/`, deployed: its code, its log and a role that may write that log and nothing else. */
+export class Handler extends Construct {
+  readonly fn: NodejsFunction
+
+  constructor(scope: Construct, id: string, { name, settings, key, environment }: HandlerProps) {
+    super(scope, id)
+    const size = settings.functions[name]
+    const log = new LogGroup(this, "Log", {
+      encryptionKey: key,
+      retention: settings.logRetention,
+      removalPolicy: settings.removalPolicy,
+    })
+    // A role of our own: the managed one may write every log of the account.
+    const role = new Role(this, "Role", { assumedBy: new ServicePrincipal("lambda.amazonaws.com") })
+    log.grantWrite(role)
+    this.fn = new NodejsFunction(this, "Function", {
+      entry: entryOf(name),
+      projectRoot: ROOT,
+      depsLockFilePath: `${ROOT}/package-lock.json`,
+      bundling: bundlingOf(name),
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      memorySize: size.memoryMb,
+      timeout: Duration.seconds(size.timeoutSeconds),
+      ...(size.concurrency === undefined ? {} : { reservedConcurrentExecutions: size.concurrency }),
+      role,
+      logGroup: log,
+      environmentEncryption: key,
+      environment: { NODE_OPTIONS: "--enable-source-maps", ...environment },
+    })
+  }
+}

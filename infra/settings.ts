@@ -1,0 +1,84 @@
+import { RemovalPolicy } from "aws-cdk-lib"
+import { RetentionDays } from "aws-cdk-lib/aws-logs"
+
+export const STAGES = ["dev", "staging", "prod"] as const
+/** One deployment of the whole service. Not an environment: each stage serves all of them. */
+export type Stage = (typeof STAGES)[number]
+
+/** How one function is sized. */
+export interface FunctionSize {
+  memoryMb: number
+  timeoutSeconds: number
+  /** The most that may run at once; absent takes from what the account has left. */
+  concurrency?: number
+}
+
+export const HANDLERS = ["read", "manage", "advance", "relay"] as const
+/** A folder under `functions/` with a `handler.ts`. */
+export type HandlerName = (typeof HANDLERS)[number]
+
+export interface StageSettings {
+  stage: Stage
+  /** In the order of promotion; the last is the one customers use. */
+  environments: readonly string[]
+  /** How long the cache keeps what nobody renews: read only while the database is down. */
+  cacheTtlSeconds: number
+  functions: Record<HandlerName, FunctionSize>
+  logRetention: RetentionDays
+  /** What becomes of logs and keys when the stack is deleted. */
+  removalPolicy: RemovalPolicy
+}
+
+/**
+ * - `read` answers from memory in a few milliseconds, so one instance carries hundreds of requests a second and the
+ *   ceiling is there to keep its connections (one each) below what the database takes.
+ * - `manage` parses bodies of up to 8 MiB and validates whole releases; 1769 MB is one full processor.
+ * - `advance` and `relay` run alone: a second one would find nothing left to do and hold a connection for it. Two,
+ *   so that the next minute's run need not wait for one that is slow to end.
+ */
+const PRODUCTION_SIZES: StageSettings["functions"] = {
+  read: { memoryMb: 1024, timeoutSeconds: 10, concurrency: 100 },
+  manage: { memoryMb: 1769, timeoutSeconds: 30, concurrency: 50 },
+  advance: { memoryMb: 512, timeoutSeconds: 60, concurrency: 2 },
+  relay: { memoryMb: 512, timeoutSeconds: 70, concurrency: 2 },
+}
+
+/** An account that has never asked for more may run ten at once and reserve none of them. */
+const withoutReservations = (sizes: StageSettings["functions"]): StageSettings["functions"] => {
+  const free = ({ memoryMb, timeoutSeconds }: FunctionSize): FunctionSize => ({ memoryMb, timeoutSeconds })
+  return {
+    read: free(sizes.read),
+    manage: free(sizes.manage),
+    advance: free(sizes.advance),
+    relay: free(sizes.relay),
+  }
+}
+
+const ENVIRONMENTS = ["Development", "QA", "Staging", "Production"]
+
+export const SETTINGS: Record<Stage, StageSettings> = {
+  dev: {
+    stage: "dev",
+    environments: ENVIRONMENTS,
+    cacheTtlSeconds: 300,
+    functions: withoutReservations(PRODUCTION_SIZES),
+    logRetention: RetentionDays.ONE_WEEK,
+    removalPolicy: RemovalPolicy.DESTROY,
+  },
+  staging: {
+    stage: "staging",
+    environments: ENVIRONMENTS,
+    cacheTtlSeconds: 300,
+    functions: withoutReservations(PRODUCTION_SIZES),
+    logRetention: RetentionDays.ONE_MONTH,
+    removalPolicy: RemovalPolicy.DESTROY,
+  },
+  prod: {
+    stage: "prod",
+    environments: ENVIRONMENTS,
+    cacheTtlSeconds: 300,
+    functions: PRODUCTION_SIZES,
+    logRetention: RetentionDays.ONE_YEAR,
+    removalPolicy: RemovalPolicy.RETAIN,
+  },
+}

@@ -1,0 +1,115 @@
+import { Duration, Stack } from "aws-cdk-lib"
+import { Rule, Schedule } from "aws-cdk-lib/aws-events"
+import { LambdaFunction } from "aws-cdk-lib/aws-events-targets"
+import { ServicePrincipal } from "aws-cdk-lib/aws-iam"
+import { Key } from "aws-cdk-lib/aws-kms"
+import type { Construct } from "constructs"
+import { Door } from "../constructs/door.ts"
+import { Handler } from "../constructs/handler.ts"
+import { StageSecrets } from "../constructs/secrets.ts"
+import type { HandlerName, StageSettings } from "../settings.ts"
+
+const DATABASE_VARIABLES = {
+  appUrl: "DATABASE_URL",
+  readUrl: "DATABASE_READ_URL",
+  systemUrl: "DATABASE_SYSTEM_URL",
+} as const
+
+/** The functions of one stage, their doors and their clocks. */
+export class ServiceStack extends Stack {
+  readonly #settings: StageSettings
+  readonly #secrets: StageSecrets
+  readonly #key: Key
+
+  constructor(scope: Construct, settings: StageSettings) {
+    super(scope, `Hotswap-${settings.stage}`, { description: `Hotswap, ${settings.stage}` })
+    this.#settings = settings
+    this.#secrets = new StageSecrets(this, "Secrets", settings.stage)
+    this.#key = this.#encryptionKey()
+
+    const read = this.#handler("Read", "read", {
+      ...this.#database("readUrl"),
+      ...this.#verifying(),
+      ...this.#startUpToken(),
+    })
+    const manage = this.#handler("Manage", "manage", {
+      ...this.#database("appUrl", "systemUrl"),
+      ...this.#signing(),
+      ...this.#startUpToken(),
+    })
+    const advance = this.#handler("Advance", "advance", this.#database("appUrl", "systemUrl"))
+    const relay = this.#handler("Relay", "relay", this.#database("readUrl", "systemUrl"))
+
+    new Door(this, "ReadDoor", read.fn)
+    new Door(this, "ManageDoor", manage.fn)
+    this.#everyMinute("AdvanceClock", advance)
+    this.#everyMinute("RelayClock", relay)
+  }
+
+  #handler(id: string, name: HandlerName, environment: Record<string, string>): Handler {
+    return new Handler(this, id, {
+      name,
+      settings: this.#settings,
+      key: this.#key,
+      environment: { ...this.#common(), ...environment },
+    })
+  }
+
+  #common(): Record<string, string> {
+    return {
+      HOTSWAP_ENVIRONMENTS: this.#settings.environments.join(","),
+      HOTSWAP_CACHE_TTL_SECONDS: String(this.#settings.cacheTtlSeconds),
+      UPSTASH_REDIS_REST_URL: this.#secrets.reference("redis", "url"),
+      UPSTASH_REDIS_REST_TOKEN: this.#secrets.reference("redis", "token"),
+    }
+  }
+
+  /** Each function gets the roles it needs and no other: `read` and `relay` cannot alter configuration. */
+  #database(...roles: (keyof typeof DATABASE_VARIABLES)[]): Record<string, string> {
+    return Object.fromEntries(
+      roles.map((role) => [DATABASE_VARIABLES[role], this.#secrets.reference("database", role)]),
+    )
+  }
+
+  /** Who reads: the public half of the keys, and what the Worker is known by. */
+  #verifying(): Record<string, string> {
+    return {
+      HOTSWAP_READER_PUBLIC_KEYS: this.#secrets.reference("reader-keys", "public"),
+      HOTSWAP_EDGE_SECRET: this.#secrets.reference("edge", "secret"),
+    }
+  }
+
+  #signing(): Record<string, string> {
+    return { HOTSWAP_READER_KEYS: this.#secrets.reference("reader-keys", "private") }
+  }
+
+  #startUpToken(): Record<string, string> {
+    return { HOTSWAP_ADMIN_TOKEN: this.#secrets.reference("admin", "token") }
+  }
+
+  #everyMinute(id: string, handler: Handler): void {
+    // No retries, neither of the delivery nor of the run: the next minute does the same work and knows more.
+    const once = { retryAttempts: 0, maxEventAge: Duration.minutes(1) }
+    handler.fn.configureAsyncInvoke(once)
+    new Rule(this, id, {
+      schedule: Schedule.rate(Duration.minutes(1)),
+      targets: [new LambdaFunction(handler.fn, once)],
+    })
+  }
+
+  /** Encrypts the functions' settings and logs; the log service may use it for this account's logs only. */
+  #encryptionKey(): Key {
+    const key = new Key(this, "Key", {
+      description: `Hotswap ${this.#settings.stage}: settings and logs`,
+      enableKeyRotation: true,
+      removalPolicy: this.#settings.removalPolicy,
+    })
+    const ownLogs = this.formatArn({ service: "logs", resource: "*" })
+    key.grantEncryptDecrypt(
+      new ServicePrincipal(`logs.${this.region}.amazonaws.com`, {
+        conditions: { ArnLike: { "kms:EncryptionContext:aws:logs:arn": ownLogs } },
+      }),
+    )
+    return key
+  }
+}

@@ -1,0 +1,146 @@
+import { request as httpRequest } from "node:http"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import type { ReaderKeys, RunningEdge } from "../../support/edge.ts"
+import { createReaderKeys, startEdge } from "../../support/edge.ts"
+import { EDGE_SECRET, type ScriptedOrigin, startOrigin } from "../../support/scripted-origin.ts"
+
+let read: ScriptedOrigin
+let manage: ScriptedOrigin
+let edge: RunningEdge
+let keys: ReaderKeys
+
+beforeAll(async () => {
+  read = await startOrigin()
+  manage = await startOrigin()
+  keys = await createReaderKeys()
+  edge = await startEdge({ origin: read.url, manageOrigin: manage.url, jwks: keys.jwks })
+})
+afterAll(async () => {
+  await edge?.dispose()
+  await read?.close()
+  await manage?.close()
+})
+
+test("reads of configuration go to the read function, all the rest to the manage function", async () => {
+  await edge.get("/api/v1/configs/tenant/acme?asOf=2026-01-01", "hs_x")
+  await edge.get("/api/v1/configs/acme:Production:a", "hs_x")
+  await edge.get("/api/v1/configs/tenant/acme", "hs_x", { method: "PUT", body: "{}" })
+  await edge.get("/docs")
+  expect(read.calls.map(({ path }) => path)).toEqual(["/api/v1/configs/tenant/acme?asOf=2026-01-01"])
+  expect(manage.calls.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    "GET /api/v1/configs/acme:Production:a",
+    "PUT /api/v1/configs/tenant/acme",
+    "GET /docs",
+  ])
+})
+
+test("method, path, query, headers and body arrive unchanged, with the edge's secret for the client's", async () => {
+  const path = "/api/v1/changes?tenantId=acme&x=%2F%20&x=2"
+  const body = "x".repeat(1_000_000)
+  const headers = { "content-type": "application/json", "idempotency-key": "k1", "hotswap-edge": "forged" }
+  await edge.get(path, "hs_x", { method: "POST", body, headers })
+  const call = manage.calls.at(-1)!
+  expect([call.method, call.path, call.body === body]).toEqual(["POST", path, true])
+  expect(call.headers).toMatchObject({
+    authorization: "Bearer hs_x",
+    "content-type": "application/json",
+    "content-length": "1000000",
+    "idempotency-key": "k1",
+    "hotswap-edge": EDGE_SECRET,
+  })
+})
+
+test("headers of one hop and claims about the hops before are dropped", async () => {
+  const { hostname, port } = new URL(edge.url)
+  const headers = {
+    connection: "close, x-per-hop",
+    "x-per-hop": "1",
+    te: "trailers",
+    "proxy-authorization": "Basic x",
+    "x-forwarded-host": "evil.example",
+    "x-forwarded-for": "6.6.6.6",
+    forwarded: "host=evil.example",
+    "x-kept": "1",
+  }
+  await new Promise<void>((resolve, reject) => {
+    httpRequest({ hostname, port, path: "/hops", headers }, (response) =>
+      response.resume().on("end", resolve),
+    )
+      .on("error", reject)
+      .end()
+  })
+  const arrived = manage.calls.at(-1)!.headers
+  expect(arrived["x-kept"]).toBe("1")
+  for (const name of Object.keys(headers).filter((name) => name !== "connection" && name !== "x-kept"))
+    expect(arrived, name).not.toHaveProperty(name)
+})
+
+test("status and headers come back unchanged, redirects are the client's to follow, and the secret stays", async () => {
+  manage.answers("/elsewhere", (_, response) => {
+    response
+      .writeHead(302, {
+        location: "https://elsewhere.example/",
+        "hotswap-edge": EDGE_SECRET,
+        "keep-alive": "timeout=9",
+        "set-cookie": ["a=1", "b=2"],
+      })
+      .end()
+  })
+  const response = await edge.get("/elsewhere")
+  expect([response.status, response.headers.get("location")]).toEqual([302, "https://elsewhere.example/"])
+  expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"])
+  expect(response.headers.get("hotswap-edge")).toBeNull()
+  expect(response.headers.get("keep-alive")).not.toBe("timeout=9")
+})
+
+test("a body is passed on while it is still being written", async () => {
+  const arrived = Promise.withResolvers<void>()
+  const more = Promise.withResolvers<void>()
+  let received = ""
+  manage.answers("/upload", (request, response) => {
+    request.on("data", (piece) => {
+      received += piece
+      arrived.resolve()
+    })
+    request.on("end", () => response.end(received))
+  })
+  const encoder = new TextEncoder()
+  const body = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      controller.enqueue(encoder.encode("first,"))
+      await more.promise
+      controller.enqueue(encoder.encode("second"))
+      controller.close()
+    },
+  })
+  const answer = edge.get("/upload", "hs_x", { method: "POST", body, duplex: "half" } as RequestInit)
+  await arrived.promise
+  expect(received).toBe("first,")
+  more.resolve()
+  expect(await (await answer).text()).toBe("first,second")
+})
+
+test("events of the stream arrive as they are sent", async () => {
+  const next = Promise.withResolvers<void>()
+  manage.answers("/api/v1/stream", (_, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" })
+    response.write("id: 1.0.0.1\nevent: tenant_config\ndata: {}\n\n")
+    next.promise.then(() => response.end(": done\n\n"))
+  })
+  const response = await edge.get("/api/v1/stream?environment=Production", await keys.issue())
+  expect(response.headers.get("content-type")).toBe("text/event-stream")
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+  expect((await reader.read()).value).toContain("id: 1.0.0.1")
+  next.resolve()
+  expect((await reader.read()).value).toContain(": done")
+  expect((await reader.read()).done).toBe(true)
+})
+
+test("an origin that cannot be reached is 503 ORIGIN_UNAVAILABLE, and its own 500 stays its own", async () => {
+  manage.mode = "down"
+  const gone = await edge.get("/api/v1/tenants", "hs_x")
+  expect([gone.status, ((await gone.json()) as { code: string }).code]).toEqual([503, "ORIGIN_UNAVAILABLE"])
+  manage.mode = "failing"
+  const failing = await edge.get("/api/v1/tenants", "hs_x")
+  expect([failing.status, await failing.json()]).toEqual([500, { code: "INTERNAL" }])
+})

@@ -1,0 +1,110 @@
+import { execFile } from "node:child_process"
+import { generateKeyPairSync } from "node:crypto"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { App } from "aws-cdk-lib"
+import { Template } from "aws-cdk-lib/assertions"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { HANDLERS, type HandlerName, SETTINGS } from "../../infra/settings.ts"
+import { ServiceStack } from "../../infra/stacks/service.ts"
+import { type Bundle, bundleHandler } from "../support/bundles.ts"
+
+/** In kibibytes, minified: what a cold start has to load. Raise one only with a reason. */
+const BUDGET_KIB: Record<HandlerName, number> = { read: 120, manage: 1280, advance: 600, relay: 300 }
+
+const run = promisify(execFile)
+const bundles = new Map<HandlerName, Bundle>()
+let directory = ""
+let template: Template
+
+beforeAll(async () => {
+  const app = new App({ context: { "aws:cdk:bundling-stacks": [] } })
+  template = Template.fromStack(new ServiceStack(app, SETTINGS.prod))
+  directory = await mkdtemp(join(tmpdir(), "hotswap-bundles-"))
+  for (const handler of HANDLERS) bundles.set(handler, await bundleHandler(handler, directory))
+})
+afterAll(() => rm(directory, { recursive: true }))
+
+const packagesIn = (handler: HandlerName): Set<string> =>
+  new Set(
+    Object.keys(bundles.get(handler)?.inputs ?? {}).flatMap(
+      (path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules\/)/.exec(path)?.[1] ?? [],
+    ),
+  )
+
+/** The settings of one function as deployed, with a value of the right shape for each reference to a secret. */
+const environmentOf = (handler: HandlerName): Record<string, string> => {
+  const [, found] =
+    Object.entries(template.findResources("AWS::Lambda::Function")).find(([id]) =>
+      id.toLowerCase().startsWith(handler),
+    ) ?? []
+  const variables: Record<string, unknown> = found?.Properties.Environment.Variables
+  return Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [
+      name,
+      typeof value === "string" ? value : sampleOf(name),
+    ]),
+  )
+}
+
+const sampleOf = (name: string): string => {
+  if (name.startsWith("DATABASE")) return "postgres://role:password@127.0.0.1:1/hotswap"
+  if (name.endsWith("_URL")) return "https://127.0.0.1:1"
+  if (!name.endsWith("_KEYS")) return "a-secret-of-at-least-thirty-two-characters"
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519")
+  const key = (name.includes("PUBLIC") ? publicKey : privateKey).export({ format: "jwk" })
+  return JSON.stringify({ keys: [{ ...key, kid: "sample", alg: "EdDSA" }] })
+}
+
+/** Loads a bundle and calls it once, as somebody who asks for a page. */
+const CALL = `
+  const { handler } = await import(process.argv[1])
+  const path = process.argv[2]
+  const http = { method: "GET", path, protocol: "HTTP/1.1", sourceIp: "127.0.0.1", userAgent: "" }
+  const event = { version: "2.0", routeKey: "$default", rawPath: path, rawQueryString: "", headers: {},
+    isBase64Encoded: false, requestContext: { http, requestId: "1", timeEpoch: 0 } }
+  const context = { awsRequestId: "1", getRemainingTimeInMillis: () => 1000 }
+  const outcome = await handler(event, context).catch((error) => String(error))
+  console.log("called", JSON.stringify(outcome.statusCode ?? outcome))
+  process.exit(0)`
+
+const callOf = async (handler: HandlerName, path: string): Promise<string> => {
+  const { stdout } = await run(
+    process.execPath,
+    ["--input-type=module", "-e", CALL, bundles.get(handler)?.file ?? "", path],
+    { cwd: directory, env: environmentOf(handler) },
+  )
+  return stdout
+}
+
+describe.each(HANDLERS)("the bundle of %s", (handler) => {
+  test(`is at most ${BUDGET_KIB[handler]} KiB`, () => {
+    expect(bundles.get(handler)?.bytes).toBeLessThanOrEqual(BUDGET_KIB[handler] * 1024)
+  })
+
+  test("starts with what its deployment gives it, without a network", async () => {
+    const stdout = await callOf(handler, "/health")
+    // Some functions read their settings with the first event; there is no database, so that is as far as it gets.
+    expect(stdout).toContain("called")
+    expect(stdout).not.toMatch(/is not set|SettingsError|is not a|Dynamic require/)
+  })
+
+  test("holds nothing that is only for laptops", () => {
+    const local = ["miniflare", "fengari", "ioredis", "esbuild", "@hono/node-server", "drizzle-kit"]
+    expect(local.filter((name) => packagesIn(handler).has(name))).toEqual([])
+  })
+})
+
+test("the hot path carries no schema library", () => {
+  expect([...packagesIn("read")]).not.toContain("zod")
+  expect([...packagesIn("read")]).not.toContain("ajv")
+})
+
+test.each(["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "reference.js"])(
+  "manage takes %s along, which no bundler sees",
+  async (file) => {
+    expect(await callOf("manage", `/docs/assets/${file}`)).toContain("called 200")
+  },
+)

@@ -1,0 +1,158 @@
+import { App, Validations } from "aws-cdk-lib"
+import { Match, Template } from "aws-cdk-lib/assertions"
+import { AwsSolutionsChecks } from "cdk-nag"
+import { beforeAll, describe, expect, test } from "vitest"
+import { HANDLERS, SETTINGS, STAGES, type Stage } from "../../infra/settings.ts"
+import { ServiceStack } from "../../infra/stacks/service.ts"
+
+/** Code is bundled by another test; here only the shape counts. */
+const WITHOUT_BUNDLING = { "aws:cdk:bundling-stacks": [] }
+
+const templates = new Map<Stage, Template>()
+beforeAll(() => {
+  for (const stage of STAGES) {
+    const app = new App({ context: WITHOUT_BUNDLING })
+    templates.set(stage, Template.fromStack(new ServiceStack(app, SETTINGS[stage])))
+  }
+})
+const template = (stage: Stage): Template => templates.get(stage)!
+
+interface FunctionProperties {
+  Environment: { Variables: Record<string, unknown> }
+  MemorySize: number
+}
+const properties = <Properties>(stage: Stage, type: string): [string, Properties][] =>
+  Object.entries(template(stage).findResources(type)).map(([id, resource]) => [id, resource.Properties])
+const settingsOf = (stage: Stage, name: string): Record<string, unknown> => {
+  const found = properties<FunctionProperties>(stage, "AWS::Lambda::Function").find(([id]) =>
+    id.toLowerCase().startsWith(name),
+  )
+  return found?.[1].Environment.Variables ?? {}
+}
+
+describe.each(STAGES)("the %s stage", (stage) => {
+  test("deploys each handler once, on the Node that runs here and on arm64", () => {
+    template(stage).resourceCountIs("AWS::Lambda::Function", HANDLERS.length)
+    template(stage).allResourcesProperties("AWS::Lambda::Function", {
+      Runtime: "nodejs24.x",
+      Architectures: ["arm64"],
+    })
+  })
+
+  test("opens a URL to the two functions that answer requests and to no other", () => {
+    template(stage).resourceCountIs("AWS::Lambda::Url", 2)
+    for (const name of ["Read", "Manage"])
+      template(stage).hasResourceProperties("AWS::Lambda::Url", {
+        TargetFunctionArn: { "Fn::GetAtt": [Match.stringLikeRegexp(`^${name}Function`), "Arn"] },
+      })
+  })
+
+  test("lets a function be called through its URL, which takes both permissions, and not around it", () => {
+    const open = properties<{ Action: string; Principal: string; InvokedViaFunctionUrl?: boolean }>(
+      stage,
+      "AWS::Lambda::Permission",
+    ).filter(([, permission]) => permission.Principal === "*")
+    const actions = open.map(([, permission]) => permission.Action).sort()
+    expect(actions).toEqual([
+      "lambda:InvokeFunction",
+      "lambda:InvokeFunction",
+      "lambda:InvokeFunctionUrl",
+      "lambda:InvokeFunctionUrl",
+    ])
+    for (const [id, permission] of open)
+      if (permission.Action === "lambda:InvokeFunction")
+        expect(permission.InvokedViaFunctionUrl, id).toBe(true)
+  })
+
+  test("wakes advance and relay every minute, and never repeats a run that failed", () => {
+    template(stage).resourceCountIs("AWS::Events::Rule", 2)
+    for (const name of ["Advance", "Relay"])
+      template(stage).hasResourceProperties("AWS::Events::Rule", {
+        ScheduleExpression: "rate(1 minute)",
+        State: "ENABLED",
+        Targets: [
+          Match.objectLike({
+            Arn: { "Fn::GetAtt": [Match.stringLikeRegexp(`^${name}Function`), "Arn"] },
+            RetryPolicy: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 },
+          }),
+        ],
+      })
+    template(stage).resourcePropertiesCountIs(
+      "AWS::Lambda::EventInvokeConfig",
+      { MaximumRetryAttempts: 0 },
+      2,
+    )
+  })
+
+  test("gives no function a permission on everything", () => {
+    for (const type of ["AWS::IAM::Policy", "AWS::IAM::Role"])
+      for (const [id, found] of properties<object>(stage, type))
+        expect(JSON.stringify(found), id).not.toMatch(/"[^"]*\*[^"]*"|ManagedPolicyArns/)
+  })
+
+  test("encrypts settings and logs under a key of its own that is renewed every year", () => {
+    template(stage).hasResourceProperties("AWS::KMS::Key", { EnableKeyRotation: true })
+    const underOwnKey = { "Fn::GetAtt": [Match.stringLikeRegexp("^Key"), "Arn"] }
+    template(stage).allResourcesProperties("AWS::Lambda::Function", { KmsKeyArn: underOwnKey })
+    template(stage).allResourcesProperties("AWS::Logs::LogGroup", { KmsKeyId: underOwnKey })
+  })
+
+  test("keeps every log for a stated time", () => {
+    template(stage).resourceCountIs("AWS::Logs::LogGroup", HANDLERS.length)
+    template(stage).allResourcesProperties("AWS::Logs::LogGroup", {
+      RetentionInDays: SETTINGS[stage].logRetention,
+    })
+  })
+
+  test("names every secret and holds none", () => {
+    for (const handler of HANDLERS)
+      for (const [name, value] of Object.entries(settingsOf(stage, handler)))
+        if (/URL|TOKEN|SECRET|KEYS/.test(name))
+          expect(JSON.stringify(value), `${handler} ${name}`).toContain(`{{resolve:secretsmanager:`)
+  })
+})
+
+describe("what each function is told", () => {
+  test("read can neither write to the database nor sign a token", () => {
+    const names = Object.keys(settingsOf("prod", "read"))
+    expect(names).toContain("DATABASE_READ_URL")
+    expect(names).not.toContain("DATABASE_URL")
+    expect(names).not.toContain("DATABASE_SYSTEM_URL")
+    expect(names).not.toContain("HOTSWAP_READER_KEYS")
+  })
+
+  test("only the functions that write to the database are told how", () => {
+    const holders = HANDLERS.filter((handler) => "DATABASE_URL" in settingsOf("prod", handler))
+    expect(holders).toEqual(["manage", "advance"])
+  })
+
+  test("only manage holds the signing key", () => {
+    const holders = HANDLERS.filter((handler) => "HOTSWAP_READER_KEYS" in settingsOf("prod", handler))
+    expect(holders).toEqual(["manage"])
+  })
+})
+
+describe("production", () => {
+  test("caps how many of each function run at once, below what its database takes", () => {
+    const reserved = properties<{ ReservedConcurrentExecutions?: number }>("prod", "AWS::Lambda::Function")
+    for (const [id, found] of reserved) expect(found.ReservedConcurrentExecutions, id).toBeGreaterThan(0)
+  })
+
+  test("keeps its logs and its key when the stack is deleted", () => {
+    for (const type of ["AWS::Logs::LogGroup", "AWS::KMS::Key"])
+      for (const resource of Object.values(template("prod").findResources(type)))
+        expect(resource.DeletionPolicy).toBe("Retain")
+  })
+
+  test("passes the AWS Solutions rules with nothing acknowledged", () => {
+    const app = new App({ context: WITHOUT_BUNDLING })
+    const stack = new ServiceStack(app, SETTINGS.prod)
+    Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
+    expect(() => app.synth()).not.toThrow()
+    expect(
+      stack.node
+        .findAll()
+        .filter((node) => node.node.metadata.some(({ type }) => type.includes("acknowledged"))),
+    ).toEqual([])
+  })
+})
