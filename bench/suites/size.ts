@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process"
+import { generateKeyPairSync } from "node:crypto"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -10,10 +11,28 @@ import type { Suite } from "./suite.ts"
 const FUNCTIONS = ["read", "manage", "advance", "relay"] as const
 const IMPORTS = 9
 
+/** Complete and pointing nowhere: a function reads its settings as it is loaded, and connects only when asked. */
+const settingsOfNowhere = (): Record<string, string> => {
+  const jwk = generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" })
+  const keys = JSON.stringify({ keys: [{ ...jwk, kid: "bench", alg: "EdDSA" }] })
+  const database = "postgres://role:password@127.0.0.1:9/hotswap"
+  return {
+    DATABASE_URL: database,
+    DATABASE_READ_URL: database,
+    DATABASE_SYSTEM_URL: database,
+    UPSTASH_REDIS_REST_URL: "http://127.0.0.1:9",
+    UPSTASH_REDIS_REST_TOKEN: "bench-redis-token",
+    HOTSWAP_READER_KEYS: keys,
+    HOTSWAP_READER_PUBLIC_KEYS: keys,
+    HOTSWAP_EDGE_SECRET: "bench-edge-secret-0123456789",
+  }
+}
+
 /** Imports the module in a new process and prints how long that took; without one, what a bare start takes. */
 const importMillis = (file: string): number => {
   const script = `const t = performance.now(); await import(${JSON.stringify(file)}); console.log(performance.now() - t)`
-  return Number(execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" }))
+  const env = { ...process.env, ...settingsOfNowhere() }
+  return Number(execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", env }))
 }
 
 /** What each function weighs as it is deployed, and what loading it costs a cold start. */

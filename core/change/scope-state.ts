@@ -82,6 +82,3 @@ export interface Commit {
   changes: readonly { change: Change; isNew: boolean; dueAt: string | null }[]
   audit: readonly AuditBody[]
 }
-
-/** Values a decision computes for the caller to show. */
-export type Shown = Record<string, Json>

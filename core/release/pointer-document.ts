@@ -30,14 +30,13 @@ export interface Staleness {
   staleMs: number
   /** At this age the origin goes past Redis to PostgreSQL. */
   rereadMs: number
-  /** How often a client without a stream should ask; with one, {@link STREAM_POLL_MS} at rest. */
+  /** How often a client without a stream should ask; with one, 30 s at rest. */
   pollMs: number
 }
 
 const AT_REST: Staleness = { freshMs: 2_000, staleMs: 15_000, rereadMs: 10_000, pollMs: 10_000 }
 const MOVING: Staleness = { freshMs: 1_000, staleMs: 8_000, rereadMs: 4_000, pollMs: 5_000 }
 
-export const STREAM_POLL_MS = 30_000
 /** A pointer counts as moving for this long after it moved. */
 export const SETTLE_MS = 60_000
 /** The last known good is served this long, and says so. */

@@ -45,7 +45,10 @@ const work = async (index: number): Promise<{ read: number; foreign: string[] }>
     if (random() < 0.4) {
       const value = `${tenant}/${i}`
       const answer = written.has(key)
-        ? await call("PUT", `/api/v1/configs/${tenant}:Development:${key}`, { token: engineer, body: { value } })
+        ? await call("PUT", `/api/v1/configs/${tenant}:Development:${key}`, {
+            token: engineer,
+            body: { value },
+          })
         : await call("POST", "/api/v1/configs", {
             token: engineer,
             body: { tenantId: tenant, environment: "Development", key, value },
@@ -68,7 +71,9 @@ const work = async (index: number): Promise<{ read: number; foreign: string[] }>
   return { read, foreign }
 }
 
-test("a hundred tenants reading and writing at once see no value but their own", { timeout: 240_000 }, async () => {
+test("a hundred tenants reading and writing at once see no value but their own", {
+  timeout: 240_000,
+}, async () => {
   const results = await Promise.all(Array.from({ length: TENANTS }, (_, i) => work(i)))
   expect(results.flatMap(({ foreign }) => foreign)).toEqual([])
   expect(results.reduce((total, { read }) => total + read, 0)).toBeGreaterThan(TENANTS)

@@ -27,7 +27,7 @@ export type Call = <T = Record<string, unknown>>(
   options?: { body?: unknown; token?: string; headers?: Record<string, string>; origin?: boolean },
 ) => Promise<{ status: number; headers: Headers; body: T }>
 
-export const ADMIN_TOKEN = "admin-token-of-a-test-0123456789abcdef"
+const ADMIN_TOKEN = "admin-token-of-a-test-0123456789abcdef"
 const START_DEADLINE_MS = 60_000
 
 export const freePort = (): Promise<number> =>

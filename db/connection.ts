@@ -1,0 +1,164 @@
+import { Socket } from "node:net"
+import type { PostgresJsDatabase } from "drizzle-orm/postgres-js"
+import postgres from "postgres"
+import { DatabaseUnavailable, explain } from "./unavailable.ts"
+
+/** A query of Drizzle's that has been `.prepare(name)`d: planned once for each connection, then one round trip. */
+export interface Prepared<Values, Rows> {
+  readonly build: (db: PostgresJsDatabase) => { execute(values?: Record<string, unknown>): Promise<Rows> }
+  readonly values?: (values: Values) => Record<string, unknown>
+}
+
+export interface ConnectionOptions {
+  url: string
+  applicationName: string
+  /** The server cancels a statement, and a transaction that idles, at this. */
+  deadlineMs: number
+  /** What queries are built with. Handed in, as not every function can afford Drizzle's size. */
+  builder: (sql: postgres.Sql) => PostgresJsDatabase
+}
+
+/**
+ * One connection, used by one caller at a time and thrown away at the first doubt.
+ *
+ * `postgres` 3.4.9 cannot be trusted after its socket has gone: it writes into `null` from a timer, which nothing can
+ * catch and which ends the process, and it keeps half-written messages that make the next query wait for ever
+ * (its issues 1066, 1154 and 1208). So each driver here has exactly one socket, made by us; once that is closed
+ * nothing is asked of the driver any more, and it is never let to connect a second time.
+ */
+export interface Connection {
+  readonly db: PostgresJsDatabase
+  readonly isUsable: () => boolean
+  /** Runs a prepared query; it is built the first time this connection sees it. */
+  run: <Values extends Record<string, unknown>, Rows>(
+    query: Prepared<Values, Rows>,
+    values: Values,
+  ) => Promise<Rows>
+  /** Runs statements without parameters or results, such as `begin`. */
+  command: (statement: string) => Promise<void>
+  /** The work, unless the connection is lost or the time is up first: then it is thrown away. Throws {@link DatabaseUnavailable}. */
+  guard: <T>(work: () => Promise<T>, limitMs: number) => Promise<T>
+  /** Closes it at once. */
+  destroy: () => void
+}
+
+export const openConnection = (options: ConnectionOptions, onClosed: () => void): Connection => {
+  const socket = socketOnce(options.url)
+  let usable = true
+  const lost = Promise.withResolvers<never>()
+  lost.promise.catch(() => {})
+  const lose = () => {
+    if (!usable) return
+    usable = false
+    lost.reject(new DatabaseUnavailable("the connection to the database was lost"))
+    onClosed()
+  }
+  const sql = postgres(options.url, {
+    ...driverOptions(options),
+    socket: socket.open,
+    onclose: lose,
+  } as never)
+  const destroy = () => {
+    lose()
+    // Rejects what waits inside the driver; the socket it would wait for is taken away below.
+    sql.end({ timeout: 0 }).catch(() => {})
+    socket.destroy()
+  }
+  const db = options.builder(refuseWhen(sql, () => !usable))
+  const built = new Map<
+    Prepared<never, unknown>,
+    { execute(values?: Record<string, unknown>): Promise<unknown> }
+  >()
+
+  return {
+    db,
+    isUsable: () => usable,
+    run: async (query, values) => {
+      const ready = built.get(query as never) ?? query.build(db)
+      built.set(query as never, ready)
+      return (await ready.execute(values)) as never
+    },
+    command: async (statement) => {
+      if (!usable) throw new DatabaseUnavailable("the connection to the database was lost")
+      await sql.unsafe(statement)
+    },
+    guard: (work, limitMs) => guard(work, limitMs, lost.promise, destroy),
+    destroy,
+  }
+}
+
+const guard = async <T>(
+  work: () => Promise<T>,
+  limitMs: number,
+  lost: Promise<never>,
+  destroy: () => void,
+): Promise<T> => {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    late.reject(new DatabaseUnavailable(`the database did not answer within ${Math.round(limitMs)} ms`))
+    destroy()
+  }, limitMs)
+  const running = work()
+  running.catch(() => {})
+  try {
+    return await Promise.race([running, lost, late.promise])
+  } catch (error) {
+    const explained = explain(error)
+    if (explained instanceof DatabaseUnavailable) destroyUnlessCancelled(explained, destroy)
+    throw explained
+  } finally {
+    clearTimeout(timer)
+    late.promise.catch(() => {})
+  }
+}
+
+/** A statement that the server cancelled in time leaves a sound connection behind. */
+const destroyUnlessCancelled = (error: DatabaseUnavailable, destroy: () => void) => {
+  const state = (error.cause as { code?: string } | undefined)?.code
+  if (state !== "57014" && state !== "55P03") destroy()
+}
+
+/** The driver asks for its socket once; for the second one, a reconnection, it is refused. */
+const socketOnce = (url: string) => {
+  const { hostname, port } = new URL(url)
+  const socket = new Socket()
+  let opened = false
+  return {
+    open: () => {
+      if (opened) throw new DatabaseUnavailable("the connection to the database was lost")
+      opened = true
+      socket.setNoDelay(true)
+      socket.setKeepAlive(true, 30_000)
+      // The driver looks here for the name to verify a TLS certificate against.
+      Object.assign(socket, { host: hostname })
+      return socket.connect(Number(port || 5432), hostname)
+    },
+    destroy: () => socket.destroy(),
+  }
+}
+
+const driverOptions = ({ applicationName, deadlineMs }: ConnectionOptions) => ({
+  max: 1,
+  // Both would end the connection in the middle of a transaction that waits for us.
+  idle_timeout: 0,
+  max_lifetime: null,
+  connect_timeout: Math.ceil(deadlineMs / 1000),
+  fetch_types: false,
+  onnotice: () => {},
+  connection: {
+    application_name: applicationName,
+    TimeZone: "UTC",
+    statement_timeout: deadlineMs,
+    idle_in_transaction_session_timeout: deadlineMs,
+  },
+})
+
+/** Nothing reaches the driver through Drizzle once the socket is gone. */
+const refuseWhen = (sql: postgres.Sql, isGone: () => boolean): postgres.Sql =>
+  new Proxy(sql, {
+    get: (target, name) => {
+      if (name === "unsafe" && isGone())
+        throw new DatabaseUnavailable("the connection to the database was lost")
+      return Reflect.get(target, name)
+    },
+  })

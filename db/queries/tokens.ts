@@ -1,0 +1,127 @@
+import { and, asc, eq, getTableColumns, gt, isNull, sql } from "drizzle-orm"
+import type { Role } from "../../core/access.ts"
+import type { AuditBody } from "../../core/audit/entry.ts"
+import type { Actor } from "../../core/change/change.ts"
+import type { Environment } from "../../core/environment.ts"
+import type { ScopeId, TenantId, TokenId } from "../../core/ids.ts"
+import type { Database } from "../client.ts"
+import { tenants } from "../schema/tenants.ts"
+import { tokens } from "../schema/tokens.ts"
+import { type TenantTx, withTenant } from "../tenant.ts"
+import { appendAudit } from "./audit.ts"
+import { markAll } from "./pointers.ts"
+import { KeyTaken, type Remember, remember } from "./replies.ts"
+
+export { findToken } from "./find-token.ts"
+
+/** A token as it is kept: never the token itself. */
+export interface TokenRow {
+  tokenId: TokenId
+  scope: ScopeId
+  kind: "api" | "reader"
+  subject: string
+  roles: Role[]
+  /** Which tenants a token of the platform reaches; `null` for a tenant's own. */
+  tenants: TenantId[] | "*" | null
+  environment: Environment | null
+  /** SHA-256 of an API token's secret, hex; `null` for reader tokens. */
+  secretHash: string | null
+  issuer: Actor
+  createdAt: string
+  expiresAt: string
+  revokedAt: string | null
+  revokedBy: string | null
+}
+
+export type NewToken = Omit<TokenRow, "scope" | "createdAt" | "revokedAt" | "revokedBy">
+
+/** `missing`: no such tenant or token. `conflict`: the idempotency key was taken. Nothing was written in either. */
+type Nothing = { kind: "missing" } | { kind: "conflict" }
+export type TokenInserted = { kind: "inserted"; token: TokenRow } | Nothing
+export type TokenRevoked = { kind: "revoked"; token: TokenRow } | Nothing
+
+const { tenantId: scopeColumn, ...otherColumns } = getTableColumns(tokens)
+const columns = { ...otherColumns, scope: scopeColumn }
+
+const conflictsOf = async <T>(work: Promise<T>): Promise<T | { kind: "conflict" }> => {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof KeyTaken) return { kind: "conflict" }
+    throw error
+  }
+}
+
+export const insertToken = (
+  database: Database,
+  scope: ScopeId,
+  token: NewToken,
+  audit: AuditBody,
+  reply?: Remember<TokenRow>,
+): Promise<TokenInserted> =>
+  conflictsOf(
+    withTenant(database, scope, async (tx): Promise<TokenInserted> => {
+      if (!(await isThere(tx))) return { kind: "missing" }
+      const [row] = await tx.db
+        .insert(tokens)
+        .values({ ...token, tenantId: scope })
+        .returning(columns)
+      await appendAudit(tx, [audit])
+      await remember(tx, reply, row as TokenRow)
+      return { kind: "inserted", token: row as TokenRow }
+    }),
+  )
+
+/** Locked against being deleted meanwhile. */
+const isThere = async (tx: TenantTx): Promise<boolean> => {
+  const own = and(eq(tenants.tenantId, tx.scope), sql`${tenants.status} <> 'deleted'`)
+  return (
+    (await tx.db.select({ id: tenants.tenantId }).from(tenants).where(own).for("no key update")).length > 0
+  )
+}
+
+/** Oldest first; `after` is the last one of the page before. */
+export const listTokens = (
+  database: Database,
+  scope: ScopeId,
+  { limit, after }: { limit: number; after?: TokenId },
+): Promise<TokenRow[]> =>
+  withTenant(database, scope, async (tx) => {
+    const from = after === undefined ? undefined : gt(tokens.tokenId, after)
+    const own = and(eq(tokens.tenantId, scope), from)
+    return (await tx.db
+      .select(columns)
+      .from(tokens)
+      .where(own)
+      .orderBy(asc(tokens.tokenId))
+      .limit(limit)) as TokenRow[]
+  })
+
+/** Revokes once: again is harmless and leaves no second audit entry. `environments` are told to look again. */
+export const revokeToken = (
+  database: Database,
+  scope: ScopeId,
+  tokenId: TokenId,
+  by: string,
+  environments: readonly Environment[],
+  audit: AuditBody,
+  reply?: Remember<TokenRow>,
+): Promise<TokenRevoked> =>
+  conflictsOf(
+    withTenant(database, scope, async (tx): Promise<TokenRevoked> => {
+      const own = and(eq(tokens.tenantId, scope), eq(tokens.tokenId, tokenId))
+      const [revoked] = await tx.db
+        .update(tokens)
+        .set({ revokedAt: sql`clock_timestamp()`, revokedBy: by })
+        .where(and(own, isNull(tokens.revokedAt)))
+        .returning(columns)
+      if (revoked) {
+        await markAll(tx, environments)
+        await appendAudit(tx, [audit])
+      }
+      const token = revoked ?? (await tx.db.select(columns).from(tokens).where(own))[0]
+      if (!token) return { kind: "missing" }
+      await remember(tx, reply, token as TokenRow)
+      return { kind: "revoked", token: token as TokenRow }
+    }),
+  )

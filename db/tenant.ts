@@ -1,0 +1,50 @@
+import { sql } from "drizzle-orm"
+import type { PostgresJsDatabase } from "drizzle-orm/postgres-js"
+import type { ScopeId } from "../core/ids.ts"
+import type { Database, Runner } from "./client.ts"
+import type { Connection, Prepared } from "./connection.ts"
+
+/**
+ * A transaction bound to one scope: row-level security shows it that scope's rows and no others. Only
+ * {@link withTenant} makes one, so a query that asks for it cannot be run without a tenant.
+ */
+export interface TenantTx extends Runner {
+  readonly scope: ScopeId
+  /** Drizzle's query builder, without transactions of its own: this is one. */
+  readonly db: Omit<PostgresJsDatabase, "transaction">
+  /** Another scope in the same transaction, for the few writes that belong to two; this one's again afterwards. */
+  readonly as: <T>(scope: ScopeId, work: (tx: TenantTx) => Promise<T>) => Promise<T>
+  readonly __tenant: true
+}
+
+const setTenant: Prepared<{ scope: ScopeId }, unknown> = {
+  build: (db) =>
+    db
+      .select({ tenant: sql`tenant` })
+      .from(sql`set_config('hotswap.tenant', ${sql.placeholder("scope")}, true) as tenant`)
+      .prepare("set_tenant"),
+}
+
+/** Runs `work` in a transaction of that scope; the setting ends with it. Rolled back when `work` throws. */
+export const withTenant = <T>(
+  database: Database,
+  scope: ScopeId,
+  work: (tx: TenantTx) => Promise<T>,
+): Promise<T> =>
+  database.transaction(
+    (connection) => work(tenantTx(connection, scope)),
+    (connection) => connection.run(setTenant, { scope }),
+  )
+
+const tenantTx = (connection: Connection, scope: ScopeId): TenantTx => ({
+  scope,
+  db: connection.db,
+  run: connection.run,
+  as: async (other, work) => {
+    await connection.run(setTenant, { scope: other })
+    const result = await work(tenantTx(connection, other))
+    await connection.run(setTenant, { scope })
+    return result
+  },
+  __tenant: true,
+})

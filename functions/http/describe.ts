@@ -1,0 +1,54 @@
+import { type RouteConfig, z } from "@hono/zod-openapi"
+import { PERMISSIONS } from "../../core/access.ts"
+import type { Described, RouteSpec } from "./route.ts"
+
+const ProblemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string(),
+    instance: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .openapi("Problem")
+
+export const PROBLEM = {
+  description: "One problem, with a stable code",
+  content: { "application/problem+json": { schema: ProblemSchema } },
+}
+
+const described = ({ description, schema, contentType = "application/json" }: Described) => ({
+  description,
+  ...(schema ? { content: { [contentType]: { schema } } } : {}),
+})
+
+const whoMay = (action: keyof typeof PERMISSIONS): string => {
+  const roles = PERMISSIONS[action].filter((role) => role !== "platform_admin")
+  return `Action \`${action}\`: ${[...roles, "platform_admin"].join(", ")}.`
+}
+
+/** A route as OpenAPI has it. The action it takes stands in `x-action`. */
+export const describe = <Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType>(
+  spec: RouteSpec<Params, Query, Body>,
+): RouteConfig => {
+  const replies = Object.entries(spec.replies).map(([status, reply]) => [status, described(reply)])
+  const request = {
+    ...(spec.params ? { params: spec.params as unknown as z.ZodObject } : {}),
+    ...(spec.query ? { query: spec.query as unknown as z.ZodObject } : {}),
+    ...(spec.body ? { body: { content: { "application/json": { schema: spec.body } } } } : {}),
+  }
+  return {
+    method: spec.method,
+    path: spec.path,
+    operationId: spec.operationId,
+    tags: [spec.tag],
+    summary: spec.summary,
+    ...(spec.action ? { description: whoMay(spec.action) } : {}),
+    security: spec.action ? [{ bearer: [] }] : [],
+    "x-action": spec.action ?? "public",
+    request,
+    responses: { ...Object.fromEntries(replies), default: PROBLEM },
+  }
+}

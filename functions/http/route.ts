@@ -1,0 +1,183 @@
+import type { RouteConfig } from "@hono/zod-openapi"
+import { z } from "@hono/zod-openapi"
+import { type Action, may, PERMISSIONS, type Principal, sees } from "../../core/access.ts"
+import type { Environment } from "../../core/environment.ts"
+import { Refusal } from "../../core/errors.ts"
+import type { ScopeId } from "../../core/ids.ts"
+import type { Idempotency } from "../platform/replay.ts"
+import { parseBody } from "./body.ts"
+import { describe } from "./describe.ts"
+import { idempotencyOf } from "./idempotency.ts"
+import { checked } from "./validate.ts"
+
+/** An answer as a value: status, headers and the bytes. */
+export interface RouteReply {
+  status: number
+  headers: Record<string, string>
+  body: string | Uint8Array | null
+}
+
+/** Where a call acts: what the permissions are asked about. `null` = no one scope or environment. */
+export interface Where {
+  scope: ScopeId | null
+  environment: Environment | null
+}
+
+/** What the door hands a route: the request, read but not yet judged. */
+export interface Knock {
+  method: string
+  url: string
+  params: Record<string, string>
+  query: Record<string, string>
+  header(name: string): string | undefined
+  text: string
+  instance: string
+  /** Establishes who asks, once; throws UNAUTHENTICATED. */
+  principal(): Promise<Principal>
+  /** The scope that `X-Tenant-ID` names; throws when it names none this principal may see. */
+  headerScope(principal: Principal): Promise<ScopeId | null>
+}
+
+export interface Input<Params, Query, Body> {
+  params: Params
+  query: Query
+  body: Body
+}
+
+/** A judged request: shape, principal and permission are as the route asked. */
+export interface Call<Params, Query, Body> extends Input<Params, Query, Body>, Where {
+  principal: Principal
+  idempotency: Idempotency | null
+  ifMatch: string | undefined
+  ifNoneMatch: string | undefined
+  instance: string
+}
+
+/** One reply a route gives, as the reference describes it. */
+export interface Described {
+  description: string
+  schema?: z.ZodType
+  contentType?: string
+}
+
+export interface RouteSpec<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType> {
+  method: "get" | "post" | "put" | "patch" | "delete"
+  /** With `{name}` for each parameter. */
+  path: string
+  operationId: string
+  tag: string
+  summary: string
+  /** What the principal must be allowed to do; `null` only for what everybody may see. */
+  action: Action | null
+  params?: Params
+  query?: Query
+  body?: Body
+  replies: Readonly<Record<number, Described>>
+  where?: (
+    input: Input<z.output<Params>, z.output<Query>, z.output<Body>>,
+    principal: Principal,
+  ) => Where | Promise<Where>
+  run: (call: Call<z.output<Params>, z.output<Query>, z.output<Body>>) => Promise<RouteReply>
+}
+
+/** A route whose types are settled: what the app registers and the reference shows. */
+export interface Route {
+  method: RouteSpec<z.ZodType, z.ZodType, z.ZodType>["method"]
+  path: string
+  action: Action | null
+  reference: RouteConfig
+  handle(knock: Knock): Promise<RouteReply>
+}
+
+const NOWHERE: Where = { scope: null, environment: null }
+const NOTHING = z.strictObject({})
+
+/** The same bytes for a tenant that never was and one the token may not see. */
+export const tenantNotFound = (named: string): Refusal =>
+  new Refusal("TENANT_NOT_FOUND", `There is no tenant "${named}".`)
+
+const forbidden = (principal: Principal, action: Action, where: Where): Refusal => {
+  if (principal.environment && where.environment && principal.environment !== where.environment)
+    return new Refusal("FORBIDDEN", `The token is bound to ${principal.environment}.`)
+  const roles = [...PERMISSIONS[action].filter((role) => role !== "platform_admin"), "platform_admin"]
+  return new Refusal("FORBIDDEN", `"${action}" takes one of the roles ${roles.join(", ")}.`)
+}
+
+/** Throws TENANT_NOT_FOUND for what the principal cannot see, FORBIDDEN for what it may not do there. */
+export const permit = (principal: Principal, action: Action, where: Where): void => {
+  if (where.scope && !sees(principal, where.scope)) throw tenantNotFound(where.scope)
+  if (!may(principal, action, where)) throw forbidden(principal, action, where)
+}
+
+const checkTenantHeader = async (knock: Knock, principal: Principal, where: Where): Promise<void> => {
+  const named = knock.header("x-tenant-id")
+  if (named === undefined) return
+  if (where.scope === null) {
+    await knock.headerScope(principal)
+    return
+  }
+  if (named === where.scope) return
+  // An external id may name the same tenant; anything else contradicts, whether or not it exists.
+  const scope = await knock.headerScope(principal).catch(() => null)
+  if (scope !== where.scope)
+    throw new Refusal(
+      "TENANT_MISMATCH",
+      `X-Tenant-ID is "${named}", but the request is about "${where.scope}".`,
+    )
+}
+
+const PUBLIC: Principal = {
+  subject: "anonymous",
+  tokenId: "startup",
+  roles: [],
+  tenants: [],
+  environment: null,
+  ancestors: [],
+}
+
+/** Declares one route. One that names no action of {@link PERMISSIONS} does not start, unless it says `null`. */
+export const route = <Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType>(
+  spec: RouteSpec<Params, Query, Body>,
+): Route => {
+  if (spec.action !== null && !Object.hasOwn(PERMISSIONS, spec.action))
+    throw new Error(`${spec.method} ${spec.path} names no action`)
+  const readsBody = spec.method !== "get"
+  const handle = async (knock: Knock): Promise<RouteReply> => {
+    const principal = spec.action === null ? PUBLIC : await knock.principal()
+    const input = {
+      params: checked((spec.params ?? NOTHING) as Params, knock.params, "params"),
+      query: checked((spec.query ?? NOTHING) as Query, knock.query, "query"),
+      body: checked((spec.body ?? NOTHING) as Body, readsBody ? parseBody(knock.text) : {}, "body"),
+    }
+    const where = (await spec.where?.(input, principal)) ?? NOWHERE
+    if (spec.action !== null) {
+      permit(principal, spec.action, where)
+      await checkTenantHeader(knock, principal, where)
+    }
+    const ifMatch = knock.header("if-match")
+    return await spec.run({
+      ...input,
+      ...where,
+      principal,
+      ifMatch,
+      ifNoneMatch: knock.header("if-none-match"),
+      instance: knock.instance,
+      idempotency: readsBody
+        ? idempotencyOf(knock.header("idempotency-key"), principal, {
+            method: knock.method,
+            url: knock.url,
+            body: knock.text,
+            ifMatch,
+          })
+        : null,
+    })
+  }
+  return { method: spec.method, path: spec.path, action: spec.action, reference: describe(spec), handle }
+}
+
+/** A JSON answer. */
+export const json = (status: number, body: unknown, headers: Record<string, string> = {}): RouteReply => ({
+  status,
+  headers: { "content-type": "application/json; charset=utf-8", ...headers },
+  body: JSON.stringify(body),
+})

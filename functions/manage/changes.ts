@@ -1,0 +1,131 @@
+import { z } from "@hono/zod-openapi"
+import { CHANGE_STATES } from "../../core/change/change.ts"
+import { Refusal } from "../../core/errors.ts"
+import { json, type Route, route } from "../http/route.ts"
+import { rehearse } from "../platform/mutate.ts"
+import type { ManageDeps } from "./deps.ts"
+import { changeNamed, environmentNamed, scopeNamed } from "./parse.ts"
+import { listShownChanges, readChange } from "./read-changes.ts"
+import { ChangeBody, ChangePath, ChangeShown, Paging, page } from "./shapes.ts"
+import { accepted, askedBy, shownChange, submission, submit } from "./submit.ts"
+import { wantedOf } from "./wanted.ts"
+
+const whereOfBody =
+  (deps: ManageDeps) =>
+  async (
+    { body }: { body: { tenantId: string; environment: string } },
+    principal: Parameters<typeof scopeNamed>[1],
+  ) => ({
+    scope: await scopeNamed(body.tenantId, principal, deps.findExternal),
+    environment: environmentNamed(body.environment, deps.settings.environments),
+  })
+
+const submitRoute = (deps: ManageDeps): Route =>
+  route({
+    method: "post",
+    path: "/api/v1/changes",
+    operationId: "submitChange",
+    tag: "Changes",
+    summary: "Submit a change of many keys, or a promotion of them",
+    action: "change.submit",
+    body: ChangeBody,
+    replies: { 202: { description: "The change, live already where nothing is owed", schema: ChangeShown } },
+    where: whereOfBody(deps),
+    run: async ({ body, scope, environment, ...asker }) => {
+      const target = { scope: scope!, environment: environment! }
+      const wanted = await wantedOf(deps, target, body)
+      return await submit(deps, asker, target, wanted, (decided) => accepted(deps, target, decided))
+    },
+  })
+
+const previewRoute = (deps: ManageDeps): Route =>
+  route({
+    method: "post",
+    path: "/api/v1/changes/preview",
+    operationId: "previewChange",
+    tag: "Changes",
+    summary: "What a change would do and who would see it; writes nothing",
+    action: "change.submit",
+    body: ChangeBody,
+    replies: { 200: { description: "The verdict, and the change as it would be" } },
+    where: whereOfBody(deps),
+    run: async ({ body, scope, environment, ...asker }) => {
+      const target = { scope: scope!, environment: environment! }
+      const wanted = await wantedOf(deps, target, body)
+      const { state, decision } = await rehearse(deps, {
+        ...target,
+        ...askedBy(asker),
+        command: submission(deps, asker, target.scope, wanted),
+        keys: wanted.edits.map(({ key }) => key),
+        ...(wanted.replaces ? { changeId: wanted.replaces } : {}),
+        reply: () => {
+          throw new Error("a preview answers nothing")
+        },
+      })
+      if (decision.kind === "refused") {
+        const { code, detail, errors = [] } = decision
+        return json(200, { valid: false, problem: { code, detail, errors }, change: null })
+      }
+      if (decision.kind !== "commit") throw new Error(`undecided: ${decision.kind}`)
+      const { changeId: _unsaved, ...change } = shownChange(deps, target, { state, ...decision })
+      return json(200, { valid: true, problem: null, change })
+    },
+  })
+
+const listRoute = (deps: ManageDeps): Route =>
+  route({
+    method: "get",
+    path: "/api/v1/changes",
+    operationId: "listChanges",
+    tag: "Changes",
+    summary: "The changes of a scope, newest first",
+    action: "change.read",
+    query: z.strictObject({
+      tenantId: z.string(),
+      environment: z.string().optional(),
+      state: z
+        .string()
+        .optional()
+        .openapi({ description: `Some of ${CHANGE_STATES.join(", ")}, by commas` }),
+      ...Paging,
+    }),
+    replies: { 200: { description: "A page of changes", schema: page(ChangeShown) } },
+    where: async ({ query }, principal) => ({
+      scope: await scopeNamed(query.tenantId, principal, deps.findExternal),
+      environment:
+        query.environment === undefined
+          ? principal.environment
+          : environmentNamed(query.environment, deps.settings.environments),
+    }),
+    run: async ({ query, scope, environment }) => {
+      const states = query.state?.split(",") ?? []
+      const unknown = states.find((state) => !(CHANGE_STATES as readonly string[]).includes(state))
+      if (unknown !== undefined)
+        throw new Refusal("QUERY_INVALID", "Not as expected: state.", {
+          errors: [{ path: "state", message: `"${unknown}" is none of ${CHANGE_STATES.join(", ")}` }],
+        })
+      return json(200, await listShownChanges(deps, scope!, { ...query, environment, states }))
+    },
+  })
+
+const getRoute = (deps: ManageDeps): Route =>
+  route({
+    method: "get",
+    path: "/api/v1/changes/{changeId}",
+    operationId: "getChange",
+    tag: "Changes",
+    summary: "A change: its stages, how far it has come, and what it does to each key",
+    action: "change.read",
+    params: ChangePath,
+    replies: { 200: { description: "The change", schema: ChangeShown } },
+    where: ({ params }) => ({ scope: changeNamed(params.changeId).scope, environment: null }),
+    run: async ({ params, principal }) =>
+      json(200, await readChange(deps, changeNamed(params.changeId).changeId, principal)),
+  })
+
+export const changeRoutes = (deps: ManageDeps): Route[] => [
+  submitRoute(deps),
+  previewRoute(deps),
+  listRoute(deps),
+  getRoute(deps),
+]

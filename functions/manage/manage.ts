@@ -1,0 +1,100 @@
+import { PLATFORM, type TenantId } from "../../core/ids.ts"
+import { findTenant } from "../../db/queries/tenants.ts"
+import { findToken } from "../../db/queries/tokens.ts"
+import { resolveExternalId } from "../../db/system.ts"
+import { type App, createApp, functionUrlHandler } from "../http/app.ts"
+import { type Door, keptToken } from "../http/auth.ts"
+import type { FunctionUrlHandler } from "../http/events.ts"
+import type { Route } from "../http/route.ts"
+import { readerSigner, readerVerifier } from "../http/tokens.ts"
+import type { ManagePlatform } from "../platform/compose-manage.ts"
+import { actionRoutes } from "./actions.ts"
+import { approvalRoutes } from "./approvals.ts"
+import { auditRoutes } from "./audit.ts"
+import { changeRoutes } from "./changes.ts"
+import { configRoutes } from "./configs.ts"
+import type { ManageDeps } from "./deps.ts"
+import { docsRoutes } from "./docs.ts"
+import { explainRoute } from "./explain.ts"
+import { openapiText } from "./openapi.ts"
+import { resolveScope } from "./parse.ts"
+import { promoteRoute } from "./promote.ts"
+import { tenantRoutes } from "./tenants.ts"
+import { tokenRoutes } from "./tokens.ts"
+import { versionRoutes } from "./versions.ts"
+
+export interface Manage {
+  app: App
+  /** Every route there is, with the action each takes. */
+  routes: readonly Route[]
+  handler: FunctionUrlHandler
+}
+
+const doorOf = (platform: ManagePlatform): Door => ({
+  startupTokenHash: platform.settings.adminTokenHash,
+  verifyReader: readerVerifier(platform.settings.readerKeys),
+  now: () => platform.clock.now(),
+  findToken: async (scope, tokenId) => {
+    const found = await findToken(platform.db, scope, tokenId)
+    return found && { ...keptToken(found.token, scope), suspended: found.tenantStatus === "suspended" }
+  },
+})
+
+const depsOf = (platform: ManagePlatform): ManageDeps => {
+  let signer: ReturnType<typeof readerSigner> | undefined
+  return {
+    ...platform,
+    findExternal: (externalId) => resolveExternalId(platform.system, externalId),
+    signReader: async (claims) => {
+      signer ??= readerSigner(platform.settings.readerKeys)
+      return (await signer)(claims)
+    },
+  }
+}
+
+const routesOf = (deps: ManageDeps): Route[] => [
+  ...tenantRoutes(deps),
+  ...tokenRoutes(deps),
+  ...configRoutes(deps),
+  ...versionRoutes(deps),
+  explainRoute(deps),
+  promoteRoute(deps),
+  ...changeRoutes(deps),
+  ...actionRoutes(deps),
+  ...approvalRoutes(deps),
+  ...auditRoutes(deps),
+]
+
+/** Everything that alters anything, and the reference, behind one door. */
+export const createManage = (platform: ManagePlatform): Manage => {
+  const deps = depsOf(platform)
+  let reference: string | undefined
+  const openapi = (): string => {
+    reference ??= openapiText(app)
+    return reference
+  }
+  const ping = async () => {
+    await findTenant(platform.db, PLATFORM as TenantId)
+  }
+  const routes = [...routesOf(deps), ...docsRoutes(openapi, ping)]
+  const app: App = createApp(
+    {
+      door: doorOf(platform),
+      log: platform.log,
+      newId: () => platform.ids.uuid(),
+      resolveScope: (text) => resolveScope(text, deps.findExternal),
+    },
+    routes,
+  )
+  const inner = functionUrlHandler(app)
+  return {
+    app,
+    routes,
+    handler: async (event, context) => {
+      const result = await inner(event, context)
+      // The runtime freezes after the answer: what was to be published is published first.
+      await platform.background.settled()
+      return result
+    },
+  }
+}

@@ -1,0 +1,21 @@
+import type { App } from "../http/app.ts"
+import { HOT_READ } from "./hot-read.ts"
+
+const INFO = {
+  openapi: "3.1.0",
+  info: {
+    title: "Hotswap",
+    version: "1",
+    description:
+      "Tenants' configuration: versioned, approved, rolled out by degrees, and put back. Errors are RFC 9457 problems; see /docs/errors.",
+    license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+  },
+  servers: [{ url: "/" }],
+}
+
+/** The reference, made of the very routes that answer. Two spaces, a line feed at the end: fit to be committed. */
+export const openapiText = (app: App): string => {
+  app.openAPIRegistry.registerPath(HOT_READ)
+  app.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" })
+  return `${JSON.stringify(app.getOpenAPI31Document(INFO), null, 2)}\n`
+}

@@ -1,0 +1,116 @@
+import { type Principal, sees } from "../../core/access.ts"
+import type { Actor } from "../../core/change/change.ts"
+import { type Environment, parseEnvironment } from "../../core/environment.ts"
+import { Refusal } from "../../core/errors.ts"
+import {
+  type ChangeId,
+  type ConfigId,
+  type ConfigKey,
+  configIdOf,
+  parseChangeId,
+  parseConfigId,
+  parseConfigKey,
+  parseScopeId,
+  parseTier,
+  parseTokenId,
+  type ScopeId,
+  TIERS,
+  type Tier,
+  type TokenId,
+} from "../../core/ids.ts"
+import { tenantNotFound } from "../http/route.ts"
+
+/** Looks up a name that a tenant has elsewhere. */
+export type FindExternal = (externalId: string) => Promise<ScopeId | null>
+
+/** What kind of name it is shows in the name: slugs have no colon, external ids (`system:id`) have one. */
+export const resolveScope = async (text: string, findExternal: FindExternal): Promise<ScopeId | null> =>
+  text.includes(":") ? await findExternal(text) : parseScopeId(text)
+
+/** The scope a request names. What the principal cannot see is named back just as it was given. */
+export const scopeNamed = async (
+  text: string,
+  principal: Principal,
+  findExternal: FindExternal,
+): Promise<ScopeId> => {
+  const scope = await resolveScope(text, findExternal)
+  if (scope && sees(principal, scope)) return scope
+  if (!scope && !text.includes(":"))
+    throw new Refusal("TENANT_ID_INVALID", `"${text}" is neither a slug nor an external id.`)
+  throw tenantNotFound(text)
+}
+
+export const environmentNamed = (text: string, environments: readonly Environment[]): Environment => {
+  const environment = parseEnvironment(text, environments)
+  if (!environment)
+    throw new Refusal("ENVIRONMENT_UNKNOWN", `"${text}" is none of ${environments.join(", ")}.`)
+  return environment
+}
+
+export const keyNamed = (text: string): ConfigKey => {
+  const key = parseConfigKey(text)
+  if (!key) throw new Refusal("KEY_INVALID", `"${text.slice(0, 200)}" is not a key.`)
+  return key
+}
+
+export const tierNamed = (text: string): Tier => {
+  const tier = parseTier(text)
+  if (!tier) throw new Refusal("TIER_UNKNOWN", `"${text}" is none of ${TIERS.join(", ")}.`)
+  return tier
+}
+
+export interface ConfigAddress {
+  configId: ConfigId
+  scope: ScopeId
+  environment: Environment
+  key: ConfigKey
+}
+
+export const configNotFound = (configId: string): Refusal =>
+  new Refusal("CONFIG_NOT_FOUND", `There is no config "${configId}".`)
+
+export const configNamed = (text: string, environments: readonly Environment[]): ConfigAddress => {
+  const address = parseConfigId(text, environments)
+  if (!address) throw configNotFound(text)
+  return { ...address, configId: configIdOf(address.scope, address.environment, address.key) }
+}
+
+export const changeNotFound = (changeId: string): Refusal =>
+  new Refusal("CHANGE_NOT_FOUND", `There is no change "${changeId}".`)
+
+export const changeNamed = (text: string): { changeId: ChangeId; scope: ScopeId } => {
+  const parsed = parseChangeId(text)
+  if (!parsed) throw changeNotFound(text)
+  return parsed
+}
+
+export const tokenNotFound = (tokenId: string): Refusal =>
+  new Refusal("TOKEN_NOT_FOUND", `There is no token "${tokenId}".`)
+
+export const tokenNamed = (text: string): { tokenId: TokenId; scope: ScopeId } => {
+  const parsed = parseTokenId(text)
+  if (!parsed) throw tokenNotFound(text)
+  return parsed
+}
+
+/** Reads `If-Match`: a version, `any` for `*`, `undefined` without one. Throws IF_MATCH_INVALID. */
+export const ifMatchNamed = (header: string | undefined): number | "any" | undefined => {
+  if (header === undefined) return undefined
+  if (header.trim() === "*") return "any"
+  const match = /^"(\d{1,9})"$/.exec(header.trim())
+  if (!match)
+    throw new Refusal("IF_MATCH_INVALID", `"${header.slice(0, 100)}" is not an entity tag of a config.`)
+  return Number(match[1])
+}
+
+/** Does `If-None-Match` name this tag? Compared weakly, as RFC 9110 has it. */
+export const noneMatches = (header: string | undefined, tag: string): boolean =>
+  (header?.split(",") ?? []).some((one) => one.trim() === "*" || one.trim().replace(/^W\//, "") === tag)
+
+export const actorOf = ({ subject, tokenId, ancestors }: Principal): Actor => ({
+  subject,
+  tokenId,
+  ancestors,
+})
+
+export const isPlatformAdmin = (principal: Principal): boolean => principal.roles.includes("platform_admin")

@@ -1,0 +1,54 @@
+import type { Submit } from "../../core/change/command.ts"
+import { editsOfPromotion } from "../../core/change/edits.ts"
+import type { ScopeState } from "../../core/change/scope-state.ts"
+import type { ConfigKey } from "../../core/ids.ts"
+import { allEntries } from "../../core/release/compile.ts"
+import type { Entry } from "../../core/release/release.ts"
+import { loadScope } from "../../db/queries/scope.ts"
+import { tenantNotFound } from "../http/route.ts"
+import type { ManageDeps } from "./deps.ts"
+import { stableEntries, type Target } from "./show.ts"
+
+type Db = Pick<ManageDeps, "db">
+
+/** The state of a scope × environment with these keys, or with every key's entry. */
+export const stateWith = async (
+  { db }: Db,
+  target: Target,
+  keys: readonly ConfigKey[] | "all",
+): Promise<ScopeState> => {
+  const loaded = await loadScope(db, {
+    ...target,
+    keys: keys === "all" ? [] : keys,
+    allChunks: keys === "all",
+  })
+  if (!loaded) throw tenantNotFound(target.scope)
+  return loaded.state
+}
+
+/** Everything the stable release holds. All its chunks must have been loaded. */
+export const allStable = (state: ScopeState): ReadonlyMap<ConfigKey, Entry> => {
+  const manifest = state.manifests.get(state.pointer.stable)
+  return manifest ? allEntries(manifest, state.chunks) : new Map()
+}
+
+const everyKey = async (deps: Db, source: Target): Promise<readonly ConfigKey[]> => [
+  ...allStable(await stateWith(deps, source, "all")).keys(),
+]
+
+/** Edits that bring these keys (all, unless named) over as they are stable in `source`. */
+export const promotionFrom = async (
+  deps: Db,
+  source: Target,
+  named?: readonly ConfigKey[],
+): Promise<Required<Pick<Submit, "edits" | "promotedFrom">>> => {
+  const keys = named ?? (await everyKey(deps, source))
+  const state = await stateWith(deps, source, keys)
+  const entries = stableEntries(state, keys)
+  const promoted = [...entries].map(([key, entry]) => ({ key, entry, ...state.metadata.get(key) }))
+  const versions = Object.fromEntries([...entries].map(([key, { version }]) => [key, version]))
+  return {
+    edits: editsOfPromotion(promoted),
+    promotedFrom: { environment: source.environment, release: state.pointer.stable, versions },
+  }
+}

@@ -1,0 +1,92 @@
+import type { Principal } from "../../core/access.ts"
+import type { Change, ChangeState } from "../../core/change/change.ts"
+import { defaultPolicy } from "../../core/change/policy.ts"
+import type { Environment } from "../../core/environment.ts"
+import { type ChangeId, type ConfigKey, parseChangeId, type ScopeId } from "../../core/ids.ts"
+import type { JsonObject } from "../../core/json.ts"
+import type { Entry } from "../../core/release/release.ts"
+import { findChange, listChanges } from "../../db/queries/changes.ts"
+import { findVersions } from "../../db/queries/versions.ts"
+import { decodeCursor, encodeCursor } from "../http/cursor.ts"
+import { permit } from "../http/route.ts"
+import type { ManageDeps } from "./deps.ts"
+import { changeNotFound } from "./parse.ts"
+import { diffOf, showChange } from "./show.ts"
+import { mustBe } from "./tenant-parts.ts"
+
+type Deps = Pick<ManageDeps, "db" | "settings">
+
+const policyOf = ({ settings }: Deps, { content }: Change) =>
+  defaultPolicy(content.scope, content.environment, settings.environments)
+
+/** The change of that id. Throws CHANGE_NOT_FOUND. */
+export const changeOf = async ({ db }: Pick<ManageDeps, "db">, changeId: ChangeId): Promise<Change> => {
+  const scope = parseChangeId(changeId)?.scope
+  const change = scope && (await findChange(db, scope, changeId))
+  if (!change) throw changeNotFound(changeId)
+  return change
+}
+
+/** What the edited keys were when the change was submitted. */
+const baseEntries = async ({ db }: Deps, { content }: Change): Promise<Map<ConfigKey, Entry>> => {
+  const { scope, environment, base } = content
+  const wanted = content.edits
+    .map(({ key }) => ({ key, version: base[key] ?? 0 }))
+    .filter(({ version }) => version > 0)
+  const versions = wanted.length > 0 ? await findVersions(db, scope, environment, wanted) : []
+  return new Map(
+    versions.map(({ key, version, edit }) => {
+      const { value = null, schema, locked } = edit
+      return [
+        key,
+        { value, version, ...(locked ? { locked } : {}), ...(schema === undefined ? {} : { schema }) },
+      ]
+    }),
+  )
+}
+
+/** A change with its diff against what it was made on. */
+export const readChange = async (
+  deps: Deps,
+  changeId: ChangeId,
+  principal: Principal,
+): Promise<JsonObject> => {
+  const change = await changeOf(deps, changeId)
+  const { scope, environment } = change.content
+  permit(principal, "change.read", { scope, environment })
+  return {
+    ...showChange(change, policyOf(deps, change)),
+    diff: diffOf(change, await baseEntries(deps, change)),
+  }
+}
+
+export interface ChangesWanted {
+  environment: Environment | null
+  states: readonly string[]
+  limit: number
+  cursor?: string | undefined
+}
+
+/** A page of changes, newest first, without their diffs; `wanted` may leave some out of it. */
+export const listShownChanges = async (
+  deps: Deps,
+  scope: ScopeId,
+  { environment, states, limit, cursor }: ChangesWanted,
+  wanted: (change: Change) => boolean = () => true,
+) => {
+  const before =
+    cursor === undefined ? undefined : (String(decodeCursor("changes", cursor, 1)[0]) as ChangeId)
+  const rows = await listChanges(deps.db, scope, {
+    limit: limit + 1,
+    ...(environment ? { environment } : {}),
+    ...(states.length > 0 ? { states: states as ChangeState["state"][] } : {}),
+    ...(before ? { before } : {}),
+  })
+  if (rows.length === 0) await mustBe(deps, scope)
+  const page = rows.slice(0, limit)
+  const last = rows.length > limit ? page.at(-1) : undefined
+  return {
+    items: page.filter(wanted).map((change) => showChange(change, policyOf(deps, change))),
+    nextCursor: last ? encodeCursor("changes", [last.content.changeId]) : null,
+  }
+}

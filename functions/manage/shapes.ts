@@ -1,0 +1,238 @@
+import { z } from "@hono/zod-openapi"
+import { ROLES } from "../../core/access.ts"
+import { CHANGE_STATES } from "../../core/change/change.ts"
+import { DEFAULT_LIMIT, MAX_LIMIT } from "../http/cursor.ts"
+import { MAX_LIFETIME_SECONDS } from "../http/tokens.ts"
+
+/** Any JSON value, kept as it was read: zod must not rebuild it, or a member `__proto__` would be lost. */
+export const AnyJson = z.unknown().openapi({
+  description: "Any JSON value",
+  type: ["object", "array", "string", "number", "boolean", "null"],
+})
+const Required = AnyJson.refine((value) => value !== undefined, "It is required.")
+
+const text = (max: number) => z.string().max(max)
+export const Comment = text(2_000)
+const Instant = z.iso.datetime({ offset: true })
+
+const Limit = z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT)
+export const Paging = { limit: Limit, cursor: text(2_000).optional() }
+export const page = <Item extends z.ZodType>(item: Item) =>
+  z.object({ items: z.array(item), nextCursor: z.string().nullable() })
+
+export const TenantPath = z.object({ tenantId: z.string() })
+export const TokenPath = z.object({ tenantId: z.string(), tokenId: z.string() })
+export const ConfigPath = z.object({ configId: z.string() })
+export const ChangePath = z.object({ changeId: z.string() })
+
+const AnyObject = z.record(z.string(), z.unknown())
+const tenantFields = {
+  displayName: text(200).optional(),
+  adminEmail: z.email().max(254).optional(),
+  quotas: AnyObject.optional(),
+  features: z.record(z.string().max(100), z.boolean()).optional(),
+  deployments: AnyObject.optional(),
+  externalIds: z
+    .record(
+      z.string().regex(/^[a-z0-9-]{1,32}$/, "Use 1 to 32 of a-z, 0-9 and dashes."),
+      z.string().min(1).max(200),
+    )
+    .optional(),
+}
+export const TenantBody = z
+  .strictObject({
+    name: text(200).min(1),
+    tenantId: z.string().optional(),
+    tier: z.string().optional(),
+    ...tenantFields,
+  })
+  .openapi("NewTenant")
+export const TenantPatch = z
+  .strictObject({ name: text(200).min(1).optional(), tier: z.string().optional(), ...tenantFields })
+  .openapi("TenantPatch")
+export const TenantShown = z
+  .object({
+    tenantId: z.string(),
+    name: z.string(),
+    displayName: z.string().nullable(),
+    adminEmail: z.string().nullable(),
+    tier: z.string(),
+    status: z.enum(["active", "suspended", "deleted"]),
+    quotas: AnyObject,
+    features: AnyObject,
+    deployments: AnyObject,
+    externalIds: z.record(z.string(), z.string()),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+  })
+  .openapi("Tenant")
+
+const Lifetime = z.int().min(60).max(MAX_LIFETIME_SECONDS).optional()
+export const TokenBody = z
+  .strictObject({
+    subject: text(200).min(1),
+    roles: z.array(z.enum(ROLES)).min(1).max(ROLES.length),
+    environment: z.string().optional(),
+    expiresInSeconds: Lifetime,
+  })
+  .openapi("NewToken")
+export const PlatformTokenBody = z
+  .strictObject({
+    subject: text(200).min(1),
+    roles: z.array(z.enum(["reader", "platform_admin"])).length(1),
+    tenants: z.union([z.literal("*"), z.array(z.string()).min(1).max(1_000)]).optional(),
+    environment: z.string().optional(),
+    expiresInSeconds: Lifetime,
+  })
+  .openapi("NewPlatformToken")
+export const TokenShown = z
+  .object({
+    tokenId: z.string(),
+    subject: z.string(),
+    roles: z.array(z.string()),
+    tenants: z.union([z.literal("*"), z.array(z.string())]),
+    environment: z.string().nullable(),
+    issuedBy: z.string().nullable(),
+    createdAt: z.string(),
+    expiresAt: z.string(),
+    revokedAt: z.string().nullable(),
+    token: z.string().optional(),
+  })
+  .openapi("Token")
+
+export const ConfigBody = z
+  .strictObject({
+    tenantId: z.string(),
+    environment: z.string(),
+    key: z.string(),
+    value: Required,
+    description: text(2_000).optional(),
+    owner: text(200).optional(),
+    schema: AnyJson.optional(),
+    locked: z.boolean().optional(),
+    secret: z.boolean().optional(),
+    comment: Comment.optional(),
+  })
+  .openapi("NewConfig")
+export const ConfigPut = z
+  .strictObject({
+    value: AnyJson.optional(),
+    schema: AnyJson.optional(),
+    description: text(2_000).nullable().optional(),
+    owner: text(200).nullable().optional(),
+    locked: z.boolean().optional(),
+    comment: Comment.optional(),
+  })
+  .openapi("ConfigEdit")
+export const ConfigShown = z
+  .object({
+    configId: z.string(),
+    tenantId: z.string(),
+    environment: z.string(),
+    key: z.string(),
+    value: AnyJson,
+    type: z.string(),
+    version: z.int(),
+    description: z.string().nullable(),
+    owner: z.string().nullable(),
+    schema: AnyJson,
+    locked: z.boolean(),
+    updatedAt: z.string(),
+    updatedBy: z.string(),
+  })
+  .openapi("Config")
+export const VersionShown = z
+  .object({
+    version: z.int(),
+    deleted: z.boolean(),
+    value: AnyJson,
+    author: z.string(),
+    at: z.string(),
+    changeId: z.string(),
+    checksum: z.string(),
+  })
+  .openapi("Version")
+
+const Step = z.strictObject({ weightBp: z.int(), holdMs: z.int().nullable() })
+const StrategyBody = z
+  .union([
+    z.strictObject({ type: z.literal("direct") }),
+    z.strictObject({ type: z.literal("canary"), steps: z.array(Step) }),
+  ])
+  .openapi("Strategy")
+const EditBody = z.strictObject({
+  key: z.string(),
+  value: AnyJson.optional(),
+  schema: AnyJson.optional(),
+  description: text(2_000).nullable().optional(),
+  owner: text(200).nullable().optional(),
+  locked: z.boolean().optional(),
+  delete: z.literal(true).optional(),
+  restores: z.int().min(1).optional(),
+  ifMatch: z.int().min(0).optional(),
+})
+export const ChangeBody = z
+  .strictObject({
+    tenantId: z.string(),
+    environment: z.string(),
+    edits: z.array(EditBody).min(1).max(10_000).optional(),
+    promote: z
+      .strictObject({ from: z.string(), keys: z.array(z.string()).min(1).max(10_000).optional() })
+      .optional(),
+    strategy: StrategyBody.optional(),
+    approvalRequired: z.boolean().optional(),
+    comment: Comment.optional(),
+    startAt: Instant.optional(),
+    replaces: z.string().optional(),
+  })
+  .refine(
+    ({ edits, promote }) => (edits === undefined) !== (promote === undefined),
+    "Give either edits or promote.",
+  )
+  .openapi("NewChange")
+export const PromoteBody = z
+  .strictObject({
+    targetEnvironment: z.string(),
+    approvalRequired: z.boolean().optional(),
+    strategy: StrategyBody.optional(),
+    comment: Comment.optional(),
+  })
+  .openapi("Promotion")
+export const ChangeShown = z
+  .object({
+    changeId: z.string(),
+    tenantId: z.string(),
+    environment: z.string(),
+    state: z.enum(CHANGE_STATES),
+    stages: z.array(
+      z.object({
+        role: z.string(),
+        required: z.int(),
+        approvals: z.array(z.object({ subject: z.string(), at: z.string(), comment: z.string().nullable() })),
+      }),
+    ),
+    strategy: StrategyBody,
+    plan: z.array(Step),
+    step: z.int().nullable(),
+    weightBp: z.int(),
+    paused: z.boolean(),
+    contentHash: z.string(),
+    author: z.string(),
+    createdAt: z.string(),
+    expiresAt: z.string(),
+    comment: z.string().nullable(),
+    reason: z.string().nullable(),
+    diff: z.array(z.record(z.string(), z.unknown())).optional(),
+  })
+  .openapi("Change")
+export const AuditShown = z
+  .object({
+    seq: z.int(),
+    at: z.string(),
+    action: z.string(),
+    actor: z.object({ subject: z.string(), tokenId: z.string() }),
+    target: z.string(),
+    hash: z.string(),
+    prev: z.string(),
+  })
+  .openapi("AuditEntry")

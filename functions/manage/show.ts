@@ -1,0 +1,116 @@
+import type { Change, ChangeState, Edit } from "../../core/change/change.ts"
+import type { Outcome } from "../../core/change/command.ts"
+import type { Policy } from "../../core/change/policy.ts"
+import type { ScopeState, VersionRow } from "../../core/change/scope-state.ts"
+import { standingOf } from "../../core/change/stages.ts"
+import { configDocument } from "../../core/config/config.ts"
+import type { Environment } from "../../core/environment.ts"
+import type { ConfigKey, ScopeId } from "../../core/ids.ts"
+import type { Json, JsonObject } from "../../core/json.ts"
+import { readEntry } from "../../core/release/compile.ts"
+import { diffEdits, type EditDifference } from "../../core/release/diff.ts"
+import type { Entry } from "../../core/release/release.ts"
+
+/** One scope in one environment. */
+export interface Target {
+  scope: ScopeId
+  environment: Environment
+}
+
+// Interfaces have no index signature; what goes through here holds nothing but JSON.
+const plain = (value: unknown): Json => value as Json
+
+const reasonOf = (status: ChangeState): string | null =>
+  "reason" in status ? status.reason : status.state === "rejected" ? "rejected" : null
+
+const weightOf = ({ status, content }: Change): number => {
+  if (status.state === "live") return 10_000
+  return status.state === "rolling_out" ? (content.plan[status.step]?.weightBp ?? 10_000) : 0
+}
+
+const endOf = (status: ChangeState): JsonObject => ({
+  at: "at" in status ? status.at : null,
+  by: "by" in status ? status.by : null,
+  detail: status.state === "cancelled" ? (status.detail ?? null) : null,
+})
+
+/** A change as HTTP shows it, without its diff: that needs what its keys were before. */
+export const showChange = (change: Change, policy: Pick<Policy, "stages">): JsonObject => {
+  const { content, status } = change
+  const rolling = status.state === "rolling_out" ? status : null
+  return {
+    changeId: content.changeId,
+    tenantId: content.scope,
+    environment: content.environment,
+    state: status.state,
+    reason: reasonOf(status),
+    ended: "at" in status ? endOf(status) : null,
+    stages: standingOf(change, policy).map(({ role, required, approvals }) => ({
+      role,
+      required,
+      approvals: approvals.map(({ actor, at, comment }) => ({
+        subject: actor.subject,
+        at,
+        comment: comment ?? null,
+      })),
+    })),
+    strategy: plain(content.strategy),
+    plan: plain(content.plan),
+    step: rolling ? rolling.step : null,
+    enteredAt: rolling ? rolling.enteredAt : null,
+    paused: rolling?.paused ?? false,
+    weightBp: weightOf(change),
+    waitingFor: status.state === "scheduled" ? (status.waitingFor ?? null) : null,
+    review: "review" in status && status.review ? plain(status.review) : null,
+    contentHash: content.contentHash,
+    edits: content.edits.map((edit) => showEdit(edit)),
+    base: plain(content.base),
+    versions: plain(change.versions ?? null),
+    promotedFrom: content.promotedFrom ? plain(content.promotedFrom) : null,
+    replaces: content.replaces ?? null,
+    author: content.author.subject,
+    createdAt: content.createdAt,
+    startAt: content.startAt ?? null,
+    expiresAt: content.expiresAt,
+    comment: content.comment ?? null,
+    comments: change.comments.map(({ subject, at, text }) => ({ subject, at, text })),
+  }
+}
+
+const showEdit = (edit: Edit): JsonObject => ({
+  ...(plain(edit) as JsonObject),
+  ...(edit.value === undefined ? { delete: true } : {}),
+})
+
+export const showAffected = ({ affected }: Outcome): Json =>
+  affected.map(({ changeId, state, reason }) => ({ changeId, state, reason }))
+
+/** What the stable release holds of these keys. Their chunks must have been loaded. */
+export const stableEntries = (state: ScopeState, keys: readonly ConfigKey[]): Map<ConfigKey, Entry> => {
+  const manifest = state.manifests.get(state.pointer.stable)
+  const entries = new Map<ConfigKey, Entry>()
+  for (const key of manifest ? keys : []) {
+    const entry = readEntry(manifest!, state.chunks, key)
+    if (entry) entries.set(key, entry)
+  }
+  return entries
+}
+
+/** What the change does to each of its keys, beside what was stable when it was decided. */
+export const diffOf = (change: Change, stable: ReadonlyMap<ConfigKey, Entry>): Json =>
+  plain(diffEdits(change.content.edits, stable) satisfies EditDifference[])
+
+/** The config that a version makes, for the answer to the request that made it. */
+export const configOfVersion = (target: Target, { key, version, author, edit }: VersionRow): JsonObject => {
+  const { value = null, schema, locked } = edit
+  const entry: Entry = {
+    value,
+    version,
+    ...(locked ? { locked } : {}),
+    ...(schema === undefined ? {} : { schema }),
+  }
+  return { ...(plain(configDocument({ ...target, key }, entry, edit)) as JsonObject), updatedBy: author }
+}
+
+/** The entity tag of a version. */
+export const etagOf = (version: number): string => `"${version}"`

@@ -1,0 +1,82 @@
+import type { Principal, Role } from "../../core/access.ts"
+import type { Environment } from "../../core/environment.ts"
+import { Refusal } from "../../core/errors.ts"
+import { type ScopeId, type TenantId, tokenIdOf } from "../../core/ids.ts"
+import type { JsonObject } from "../../core/json.ts"
+import type { NewToken, TokenRow } from "../../db/queries/tokens.ts"
+import { API_LIFETIME_SECONDS, mintApiToken, READER_LIFETIME_SECONDS } from "../http/tokens.ts"
+import type { ManageDeps } from "./deps.ts"
+import { actorOf } from "./parse.ts"
+
+export interface Wish {
+  subject: string
+  roles: readonly Role[]
+  tenants: readonly TenantId[] | "*" | null
+  environment: Environment | null
+  expiresInSeconds: number | undefined
+}
+
+/** A token's row as HTTP shows it: never the token. */
+export const showToken = (row: Omit<TokenRow, "scope">): JsonObject => ({
+  tokenId: row.tokenId,
+  subject: row.subject,
+  roles: [...row.roles],
+  tenants: row.tenants === null || row.tenants === "*" ? row.tenants : [...row.tenants],
+  environment: row.environment,
+  issuedBy: row.issuer.subject,
+  createdAt: row.createdAt,
+  expiresAt: row.expiresAt,
+  revokedAt: row.revokedAt,
+})
+
+const badBody = (path: string, message: string): Refusal =>
+  new Refusal("BODY_INVALID", `Not as expected: ${path}.`, { errors: [{ path, message }] })
+
+/** Nobody hands on more than they have. Throws BODY_INVALID or FORBIDDEN. */
+export const checkWish = (wish: Wish, issuer: Principal): void => {
+  const reads = wish.roles.includes("reader")
+  if (new Set(wish.roles).size !== wish.roles.length) throw badBody("/roles", "A role is named twice.")
+  if (reads && wish.roles.length > 1)
+    throw badBody("/roles", "`reader` stands alone: it is for applications.")
+  if (reads && wish.environment === null)
+    throw badBody("/environment", "A reader is bound to one environment.")
+  if (issuer.environment !== null && wish.environment !== issuer.environment)
+    throw new Refusal("FORBIDDEN", `The token is bound to ${issuer.environment}, and so is what it issues.`)
+}
+
+/** The row to keep and the text to show, once. */
+export const issue = async (
+  deps: ManageDeps,
+  scope: ScopeId,
+  wish: Wish,
+  issuer: Principal,
+): Promise<{ row: NewToken; token: string }> => {
+  const uuid = deps.ids.uuid()
+  const issuedAt = Math.floor(deps.clock.nowMs() / 1_000)
+  const reads = wish.roles.includes("reader")
+  const lifetime = wish.expiresInSeconds ?? (reads ? READER_LIFETIME_SECONDS : API_LIFETIME_SECONDS)
+  const expiresAt = issuedAt + lifetime
+  const { subject, environment, tenants } = wish
+  const row = {
+    subject,
+    roles: [...wish.roles],
+    tenants: tenants === null || tenants === "*" ? tenants : [...tenants],
+    environment,
+    issuer: actorOf(issuer),
+    expiresAt: new Date(expiresAt * 1_000).toISOString(),
+  }
+  if (!reads) {
+    const { token, tokenId, hash } = mintApiToken(scope, uuid)
+    return { row: { ...row, tokenId, kind: "api", secretHash: hash }, token }
+  }
+  const tokenId = tokenIdOf(scope, uuid)
+  const claims = {
+    tokenId,
+    subject,
+    tenants: tenants ?? [scope as TenantId],
+    environment: environment!,
+    issuedAt,
+    expiresAt,
+  }
+  return { row: { ...row, tokenId, kind: "reader", secretHash: null }, token: await deps.signReader(claims) }
+}

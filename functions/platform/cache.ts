@@ -1,0 +1,179 @@
+import type { Environment } from "../../core/environment.ts"
+import { PLATFORM, type ScopeId, type TenantId, TIERS, tierScope, type ViewId } from "../../core/ids.ts"
+import type { PointerDocument } from "../../core/release/pointer-document.ts"
+import { parseRevision } from "../../core/release/revision.ts"
+import { type View, verifyView, viewBits } from "../../core/release/view.ts"
+import type { Background } from "./background.ts"
+import { createBreaker } from "./breaker.ts"
+import { eventsChannel, markFields, marksKey, pointerKey, viewKeys } from "./cache-keys.ts"
+import { RAISE_MARK, SWAP_POINTER } from "./cache-scripts.ts"
+import type { Clock } from "./clock.ts"
+import type { Log } from "./log.ts"
+import { decodePointer, encodePointer, pointerPrefix } from "./pointer-json.ts"
+import type { RedisCommand, RedisReply, RedisSender } from "./redis-sender.ts"
+
+export { CacheUnavailable } from "./breaker.ts"
+
+/** A scope × environment that moved, as told to whoever listens. */
+export interface MoveEvent {
+  type: "tenant_config" | "global_config"
+  scope: ScopeId
+  environment: Environment
+  revision: string
+}
+
+/** What is to be kept; views go before the pointer that names them. */
+export interface Storing {
+  views?: readonly View[]
+  pointer?: PointerDocument
+}
+
+/** A platform's or a tier's move: documents of tenants that are behind it are not to be served any more. */
+export interface Mark {
+  scope: ScopeId
+  environment: Environment
+  epoch: number
+  seq: number
+}
+
+/**
+ * Redis, seen as what Hotswap keeps in it. Nothing that comes out of it is trusted unverified, and every
+ * method throws {@link CacheUnavailable} rather than let anybody wait for long.
+ */
+export interface CachePort {
+  /** The kept document, unless a mark has overtaken it or it is not this tenant's, whole, and of the past. */
+  readPointer(tenantId: TenantId, environment: Environment): Promise<PointerDocument | null>
+  /** All chunks of a view, or `null` if any is missing or they are not what the id promises. */
+  readView(tenantId: TenantId, environment: Environment, viewId: ViewId): Promise<View | null>
+  /** Keeps them; an older pointer never replaces a newer one. */
+  store(tenantId: TenantId, environment: Environment, what: Storing): Promise<void>
+  raiseMark(mark: Mark): Promise<void>
+  publish(event: MoveEvent): Promise<void>
+  ping(): Promise<void>
+}
+
+/** Views never change; they go when nobody has needed to write them for this long. */
+const VIEW_TTL_SECONDS = 3_600
+/** A request carries about this much: several small ones meet the deadline that one big one misses. */
+const BATCH_CHARACTERS = 512 * 1_024
+/** Clocks of two machines may differ by this much before a time counts as being of the future. */
+export const CLOCK_SKEW_MS = 2_000
+
+const ALL_MARKS: readonly ScopeId[] = [PLATFORM, ...TIERS.map(tierScope)]
+
+/** Splits view texts into requests. */
+const batchesOf = (commands: readonly RedisCommand[]): RedisCommand[][] => {
+  const batches: RedisCommand[][] = []
+  let characters = Number.POSITIVE_INFINITY
+  for (const command of commands) {
+    const length = command.reduce((sum, part) => sum + part.length, 0)
+    if (characters + length > BATCH_CHARACTERS) {
+      batches.push([])
+      characters = 0
+    }
+    batches.at(-1)!.push(command)
+    characters += length
+  }
+  return batches
+}
+
+const isOvertaken = (pointer: PointerDocument, [platform, tier]: readonly (string | null)[]): boolean => {
+  const revision = parseRevision(pointer.revision)!
+  const ahead = (mark: string | null | undefined, seq: number): boolean => {
+    const [epoch, marked] = (mark ?? "").split(".").map(Number)
+    return epoch === revision.epoch && marked !== undefined && marked > seq
+  }
+  return ahead(platform, revision.platform) || ahead(tier, revision.tier)
+}
+
+const textOf = (reply: RedisReply | undefined): string | null => (typeof reply === "string" ? reply : null)
+const textsOf = (reply: RedisReply | undefined): readonly (string | null)[] =>
+  Array.isArray(reply) ? reply.map((text) => (typeof text === "string" ? text : null)) : []
+
+export const createCache = (deps: {
+  send: RedisSender
+  clock: Clock
+  log: Log
+  background: Background
+  /** How long a document may serve at the most, when PostgreSQL is down. */
+  ttlSeconds: number
+}): CachePort => {
+  const { send, clock, log } = deps
+  const breaker = createBreaker({ ...deps, probe: () => send([["PING"]]) })
+  const ask = async (commands: readonly RedisCommand[]): Promise<readonly RedisReply[]> => {
+    const replies = await send(commands)
+    if (replies.length !== commands.length) throw new Error("Redis did not give one reply a command")
+    return replies
+  }
+  const run = (commands: readonly RedisCommand[]) => breaker.run(() => ask(commands))
+  const ttl = String(deps.ttlSeconds)
+  const viewTtl = String(Math.max(deps.ttlSeconds, VIEW_TTL_SECONDS))
+
+  const usable = (text: string, tenantId: TenantId, environment: Environment): PointerDocument | null => {
+    const pointer = decodePointer(text, tenantId, environment)
+    if (pointer && pointer.readAtMs <= clock.nowMs() + CLOCK_SKEW_MS) return pointer
+    log.warn("Redis holds a pointer that cannot be used", {
+      tenantId,
+      environment,
+      why: pointer ? "it was read in the future" : "it is damaged or another's",
+    })
+    return null
+  }
+
+  const storing = (
+    tenantId: TenantId,
+    environment: Environment,
+    { views = [], pointer }: Storing,
+  ): RedisCommand[] => {
+    const commands = views.flatMap(({ id, chunks }) => {
+      const keys = viewKeys(tenantId, id, chunks.length)
+      return chunks.map((text, i): RedisCommand => ["SET", keys[i]!, text, "EX", viewTtl])
+    })
+    if (pointer) {
+      const prefix = pointerPrefix(tenantId, environment)
+      const key = pointerKey(tenantId, environment)
+      commands.push(["EVAL", SWAP_POINTER, "1", key, encodePointer(pointer), ttl, prefix])
+    }
+    return commands
+  }
+
+  return {
+    async readPointer(tenantId, environment) {
+      // The tier is known only from the document: ask for the marks of all of them in the same round trip.
+      const [kept, marks] = await run([
+        ["GET", pointerKey(tenantId, environment)],
+        ["HMGET", marksKey(environment), ...ALL_MARKS],
+      ])
+      const text = textOf(kept)
+      const pointer = text === null ? null : usable(text, tenantId, environment)
+      if (!pointer) return null
+      const byScope = new Map(textsOf(marks).map((mark, i) => [ALL_MARKS[i], mark]))
+      const [platform, tier] = markFields(pointer.tier)
+      return isOvertaken(pointer, [byScope.get(platform) ?? null, byScope.get(tier) ?? null]) ? null : pointer
+    },
+    async readView(tenantId, environment, viewId) {
+      const bits = viewBits(viewId)
+      const [reply] = await run([["MGET", ...viewKeys(tenantId, viewId, 2 ** bits)]])
+      const chunks = textsOf(reply)
+      if (chunks.every((chunk) => chunk === null)) return null
+      const texts = chunks.filter((chunk) => chunk !== null)
+      if (verifyView(viewId, tenantId, environment, texts)) return { id: viewId, bits, chunks: texts }
+      log.warn("Redis holds a view that cannot be used", { tenantId, environment, viewId })
+      return null
+    },
+    async store(tenantId, environment, what) {
+      await breaker.run(async () => {
+        for (const batch of batchesOf(storing(tenantId, environment, what))) await ask(batch)
+      })
+    },
+    async raiseMark({ scope, environment, epoch, seq }) {
+      await run([["EVAL", RAISE_MARK, "1", marksKey(environment), scope, String(epoch), String(seq), ttl]])
+    },
+    async publish({ scope, ...event }) {
+      await run([["PUBLISH", eventsChannel(scope), JSON.stringify(event)]])
+    },
+    async ping() {
+      await run([["PING"]])
+    },
+  }
+}

@@ -1,0 +1,44 @@
+import { openReader } from "../../db/reader.ts"
+import type { CachePort } from "./cache.ts"
+import { type Basics, composeBasics, composeCache, type Overrides } from "./compose.ts"
+import type { Reading } from "./reading.ts"
+import { postgresReading } from "./reading-postgres.ts"
+import { restSender } from "./redis-rest.ts"
+import { readSettings, type Settings } from "./settings.ts"
+
+const REQUIRED = ["databaseReadUrl", "redisUrl", "redisToken", "readerPublicKeys", "edgeSecret"] as const
+
+/** The read function's parts: nothing in it can write to the database. */
+export interface ReadPlatform extends Basics {
+  settings: Pick<
+    Settings<(typeof REQUIRED)[number]>,
+    "readerPublicKeys" | "edgeSecret" | "adminTokenHash" | "environments" | "cacheTtlSeconds"
+  >
+  reading: Reading
+  cache: CachePort
+  close(): Promise<void>
+}
+
+/** A reader has better things to do than to wait for a database that does not answer. */
+const READ_DEADLINE_MS = 1_500
+
+/** Throws SettingsError. Nothing is connected before the first request needs it. */
+export const composeRead = (
+  variables: Readonly<Record<string, string | undefined>>,
+  overrides: Overrides = {},
+): ReadPlatform => {
+  const settings = readSettings(variables, REQUIRED)
+  const basics = composeBasics("read", overrides)
+  const db = openReader({
+    url: settings.databaseReadUrl,
+    applicationName: "hotswap-read",
+    deadlineMs: READ_DEADLINE_MS,
+  })
+  return {
+    ...basics,
+    settings,
+    reading: postgresReading(db, settings.environments),
+    cache: composeCache(basics, settings, restSender),
+    close: () => db.close(),
+  }
+}

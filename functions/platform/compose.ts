@@ -1,0 +1,44 @@
+import { type Background, createBackground } from "./background.ts"
+import { type CachePort, createCache } from "./cache.ts"
+import { type Clock, systemClock } from "./clock.ts"
+import { jsonLog, type Log } from "./log.ts"
+import type { RedisSender, SenderOptions } from "./redis-sender.ts"
+import { noTrace, type Trace } from "./tracing.ts"
+
+/** What every function has. */
+export interface Basics {
+  clock: Clock
+  log: Log
+  trace: Trace
+  background: Background
+}
+
+/** What a host or a test puts in the place of the usual. */
+export interface Overrides {
+  clock?: Clock
+  log?: Log
+  trace?: Trace
+  background?: Background
+}
+
+export const composeBasics = (functionName: string, overrides: Overrides): Basics => {
+  const clock = overrides.clock ?? systemClock
+  const log = overrides.log ?? jsonLog({ clock, functionName })
+  return {
+    clock,
+    log,
+    trace: overrides.trace ?? noTrace,
+    background: overrides.background ?? createBackground(log),
+  }
+}
+
+export const composeCache = (
+  basics: Basics,
+  settings: { redisUrl: string; redisToken: string; cacheTtlSeconds: number },
+  sender: (options: SenderOptions) => RedisSender,
+): CachePort =>
+  createCache({
+    ...basics,
+    send: sender({ url: settings.redisUrl, token: settings.redisToken }),
+    ttlSeconds: settings.cacheTtlSeconds,
+  })

@@ -1,0 +1,200 @@
+import type { Change } from "../../core/change/change.ts"
+import type { Command, DecideContext, Decision, Outcome } from "../../core/change/command.ts"
+import { decide } from "../../core/change/decide.ts"
+import { defaultPolicy } from "../../core/change/policy.ts"
+import type { Commit, Reply, ScopeState } from "../../core/change/scope-state.ts"
+import type { Environment } from "../../core/environment.ts"
+import { Refusal } from "../../core/errors.ts"
+import type { ChangeId, ConfigKey, ReleaseId, ScopeId } from "../../core/ids.ts"
+import type { Database, Runner } from "../../db/client.ts"
+import { commitScope, loadScope, withLockedScope } from "../../db/queries/scope.ts"
+import { clearMark } from "../../db/system.ts"
+import type { Background } from "./background.ts"
+import type { Clock } from "./clock.ts"
+import type { Log } from "./log.ts"
+import { type Idempotency, replayOf } from "./replay.ts"
+
+export interface MutatePlatform {
+  db: Database
+  clock: Clock
+  log: Log
+  background: Background
+  settings: { readonly environments: readonly Environment[] }
+  publisher: { publish(scope: ScopeId, environment: Environment): Promise<boolean> }
+}
+
+/** A reply whose fields named in `stamps` get the time of the commit. */
+export interface StampedReply extends Reply {
+  stamps: readonly string[]
+}
+
+export interface Decided {
+  state: ScopeState
+  commit: Commit
+  change: Change | null
+  result: Outcome
+}
+
+interface Where {
+  scope: ScopeId
+  environment: Environment
+}
+
+export interface Mutation extends Where {
+  command: Command
+  /** Keys whose entries the decision rests on. */
+  keys: readonly ConfigKey[]
+  changeId?: ChangeId
+  requestId?: string
+  idempotency: Idempotency | null
+  /** Platform admins act on suspended tenants too; so does the clock. */
+  evenSuspended: boolean
+  /** Throws a refusal that the rules of a change do not know of, such as a config that is not there. */
+  check?: (state: ScopeState) => void
+  reply: (decided: Decided) => StampedReply
+}
+
+export type Mutated =
+  | { kind: "replayed"; reply: Reply }
+  | { kind: "committed"; reply: Reply; decided: Decided; at: string; mark: string | null }
+  /** Nothing was due: only messengers hear this. */
+  | { kind: "nothing" }
+
+/** What to load besides what the mutation names. */
+interface More {
+  allChunks: boolean
+  releases: readonly ReleaseId[]
+  keys: readonly ConfigKey[]
+}
+
+type Attempt = Mutated | { kind: "conflict" }
+
+const NO_MORE: More = { allChunks: false, releases: [], keys: [] }
+/** A decision asks for each kind of thing once at most. */
+const LOADS_MAX = 4
+
+const load = async (runner: Runner, mutation: Mutation, more: More) => {
+  const loaded = await loadScope(runner, {
+    scope: mutation.scope,
+    environment: mutation.environment,
+    keys: [...new Set([...mutation.keys, ...more.keys])],
+    ...(mutation.changeId ? { changeId: mutation.changeId } : {}),
+    releases: more.releases,
+    allChunks: more.allChunks,
+    ...(mutation.idempotency ? { idempotencyKey: mutation.idempotency.key } : {}),
+  })
+  if (!loaded) throw new Refusal("TENANT_NOT_FOUND", `There is no tenant "${mutation.scope}".`)
+  return loaded
+}
+
+const contextOf = (platform: MutatePlatform, mutation: Mutation): DecideContext => {
+  const { environments } = platform.settings
+  return {
+    now: platform.clock.now().toISOString(),
+    environments,
+    policy: defaultPolicy(mutation.scope, mutation.environment, environments),
+    requestId: mutation.requestId,
+  }
+}
+
+const moreFor = (decision: Decision, more: More): More | null => {
+  switch (decision.kind) {
+    case "needs_all_chunks":
+      return { ...more, allChunks: true }
+    case "needs_releases":
+      return { ...more, releases: [...more.releases, ...decision.releases] }
+    case "needs_keys":
+      return { ...more, keys: [...more.keys, ...decision.keys] }
+    default:
+      return null
+  }
+}
+
+/** Loads and decides, loading again with what the decision turns out to rest on. */
+const settle = async (platform: MutatePlatform, mutation: Mutation, runner: Runner) => {
+  let more = NO_MORE
+  for (let loads = 0; loads < LOADS_MAX; loads++) {
+    const { state, replay } = await load(runner, mutation, more)
+    const kept = replayOf(replay, mutation.idempotency)
+    if (kept) return { kind: "replayed" as const, reply: kept.reply }
+    if (state.status === "suspended" && !mutation.evenSuspended)
+      throw new Refusal("TENANT_SUSPENDED", `The tenant "${mutation.scope}" is suspended.`)
+    mutation.check?.(state)
+    const decision = decide(state, mutation.command, contextOf(platform, mutation))
+    const next = moreFor(decision, more)
+    if (!next) return { kind: "decided" as const, state, decision }
+    more = next
+  }
+  throw new Error(`${mutation.command.type} still asks for more after ${LOADS_MAX} loads`)
+}
+
+const refuse = (decision: Extract<Decision, { kind: "refused" }>): Refusal =>
+  new Refusal(decision.code, decision.detail, {
+    ...(decision.errors ? { errors: decision.errors } : {}),
+    ...(decision.extra ? { extra: decision.extra } : {}),
+  })
+
+const stamped = ({ stamps, ...reply }: StampedReply, at: string): Reply => ({
+  ...reply,
+  body: { ...reply.body, ...Object.fromEntries(stamps.map((name) => [name, at])) },
+})
+
+const attempt = async (platform: MutatePlatform, mutation: Mutation, runner: Runner): Promise<Attempt> => {
+  const settled = await settle(platform, mutation, runner)
+  if (settled.kind === "replayed") return settled
+  const { state, decision } = settled
+  if (decision.kind === "nothing") return decision
+  if (decision.kind === "refused") throw refuse(decision)
+  if (decision.kind !== "commit") throw new Error(`undecided: ${decision.kind}`)
+  const decided: Decided = { state, ...decision }
+  const reply = mutation.reply(decided)
+  const kept = mutation.idempotency ? { ...mutation.idempotency, reply } : undefined
+  const committed = await commitScope(runner, decision.commit, kept)
+  if (committed.kind === "conflict") return committed
+  return {
+    kind: "committed",
+    reply: stamped(reply, committed.at),
+    decided,
+    at: committed.at,
+    mark: committed.mark,
+  }
+}
+
+/**
+ * Brings what is cached up to date at once and takes the mark away; where that fails, the relay finds the
+ * mark and it is a little later.
+ */
+const publish = async (platform: MutatePlatform, where: Where, mark: string): Promise<void> => {
+  try {
+    if (await platform.publisher.publish(where.scope, where.environment))
+      await clearMark(platform.db, { ...where, mark })
+  } catch (error) {
+    platform.log.warn("publishing failed; the relay will", { ...where, error })
+  }
+}
+
+/**
+ * The one way anything about a scope × environment is altered: load, decide, commit; after a conflict
+ * once more with the scope locked, so that the second time can only succeed or be refused for a reason.
+ * Throws what is refused.
+ */
+export const mutate = async (platform: MutatePlatform, mutation: Mutation): Promise<Mutated> => {
+  let outcome = await attempt(platform, mutation, platform.db)
+  if (outcome.kind === "conflict")
+    outcome = await withLockedScope(platform.db, mutation.scope, mutation.environment, (locked) =>
+      attempt(platform, mutation, locked),
+    )
+  if (outcome.kind === "conflict")
+    throw new Refusal("CHANGE_CONFLICT", "The same configuration was being changed at the same moment.")
+  const { scope, environment } = mutation
+  if (outcome.kind === "committed" && outcome.mark !== null)
+    platform.background.waitUntil(publish(platform, { scope, environment }, outcome.mark))
+  return outcome
+}
+
+/** Decides without writing: what would come of it, refusals included. */
+export const rehearse = async (platform: MutatePlatform, mutation: Mutation) => {
+  const settled = await settle(platform, { ...mutation, idempotency: null }, platform.db)
+  if (settled.kind === "replayed") throw new Error("nothing is replayed without a key")
+  return settled
+}

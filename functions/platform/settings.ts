@@ -1,0 +1,120 @@
+import { createHash } from "node:crypto"
+import type { JSONWebKeySet } from "jose"
+import { DEFAULT_ENVIRONMENTS, type Environment, parseEnvironments } from "../../core/environment.ts"
+
+type Variables = Readonly<Record<string, string | undefined>>
+
+/** What is wrong with the environment variables, one line each. */
+export class SettingsError extends Error {
+  constructor(lines: readonly string[]) {
+    super(lines.join("\n"))
+    this.name = "SettingsError"
+  }
+}
+
+const urlOf =
+  (protocols: readonly string[], example: string) =>
+  (text: string): string => {
+    if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol))
+      throw new Error(`is not a URL like ${example}`)
+    return text
+  }
+
+const postgresUrl = urlOf(["postgres:", "postgresql:"], "postgres://role:password@host:5432/database")
+const httpUrl = urlOf(["https:", "http:"], "https://host")
+
+const atLeast =
+  (characters: number) =>
+  (text: string): string => {
+    if (text.length < characters) throw new Error(`is shorter than ${characters} characters`)
+    return text
+  }
+
+const tokenHash = (text: string): string => createHash("sha256").update(atLeast(20)(text)).digest("hex")
+
+const isKey = (key: unknown): key is Record<string, unknown> => typeof key === "object" && key !== null
+
+const keySet = (text: string): JSONWebKeySet => {
+  let keys: unknown
+  try {
+    keys = (JSON.parse(text) as { keys?: unknown } | null)?.keys
+  } catch {
+    throw new Error('is not JSON; give a JWK set like {"keys":[…]}')
+  }
+  if (!Array.isArray(keys) || keys.length === 0) throw new Error('is not a JWK set like {"keys":[…]}')
+  for (const key of keys)
+    if (!isKey(key) || key.kty !== "OKP" || key.crv !== "Ed25519" || typeof key.kid !== "string")
+      throw new Error("holds a key that is not Ed25519 with a kid")
+  return { keys: keys as JSONWebKeySet["keys"] }
+}
+
+const secondsOf = (text: string): number => {
+  const seconds = Number(text)
+  if (!Number.isInteger(seconds) || seconds < 30 || seconds > 86_400)
+    throw new Error("is not a whole number of seconds from 30 to 86400")
+  return seconds
+}
+
+const environmentsOf = (text: string): readonly Environment[] => parseEnvironments(text)
+
+const SETTINGS = {
+  databaseUrl: { variable: "DATABASE_URL", parse: postgresUrl },
+  databaseReadUrl: { variable: "DATABASE_READ_URL", parse: postgresUrl },
+  databaseSystemUrl: { variable: "DATABASE_SYSTEM_URL", parse: postgresUrl },
+  redisUrl: { variable: "UPSTASH_REDIS_REST_URL", parse: httpUrl },
+  redisToken: { variable: "UPSTASH_REDIS_REST_TOKEN", parse: atLeast(1) },
+  readerKeys: { variable: "HOTSWAP_READER_KEYS", parse: keySet },
+  readerPublicKeys: { variable: "HOTSWAP_READER_PUBLIC_KEYS", parse: keySet },
+  edgeSecret: { variable: "HOTSWAP_EDGE_SECRET", parse: atLeast(20) },
+  /** SHA-256 of the start-up token, hex: the token itself is not kept. */
+  adminTokenHash: { variable: "HOTSWAP_ADMIN_TOKEN", parse: tokenHash },
+} as const
+
+const DEFAULTED = {
+  environments: { variable: "HOTSWAP_ENVIRONMENTS", parse: environmentsOf, fallback: DEFAULT_ENVIRONMENTS },
+  cacheTtlSeconds: { variable: "HOTSWAP_CACHE_TTL_SECONDS", parse: secondsOf, fallback: 300 },
+} as const
+
+export type SettingName = keyof typeof SETTINGS
+type Value<Name extends SettingName> = ReturnType<(typeof SETTINGS)[Name]["parse"]>
+
+/** Settings of which those a function needs are there for certain. */
+export type Settings<Required extends SettingName = never> = {
+  readonly [Name in SettingName]: Name extends Required ? Value<Name> : Value<Name> | null
+} & { readonly environments: readonly Environment[]; readonly cacheTtlSeconds: number }
+
+/**
+ * Reads the environment variables once, at the start. Throws {@link SettingsError} with one line for each
+ * that is missing though required, or is not what it should be; the values themselves are never told.
+ */
+export const readSettings = <Required extends SettingName>(
+  variables: Variables,
+  required: readonly Required[],
+): Settings<Required> => {
+  const problems: string[] = []
+  const read = <T>(
+    setting: { variable: string; parse: (text: string) => T },
+    isRequired: boolean,
+  ): T | null => {
+    const text = variables[setting.variable]
+    if (text === undefined || text === "") {
+      if (isRequired) problems.push(`${setting.variable} is not set`)
+      return null
+    }
+    try {
+      return setting.parse(text)
+    } catch (error) {
+      problems.push(`${setting.variable} ${(error as Error).message}`)
+      return null
+    }
+  }
+  const needed: readonly string[] = required
+  const plain = Object.entries(SETTINGS).map(([name, setting]) => [
+    name,
+    read<unknown>(setting, needed.includes(name)),
+  ])
+  const environments = read(DEFAULTED.environments, false) ?? DEFAULTED.environments.fallback
+  const cacheTtlSeconds = read(DEFAULTED.cacheTtlSeconds, false) ?? DEFAULTED.cacheTtlSeconds.fallback
+  if (problems.length > 0) throw new SettingsError(problems)
+  return { ...Object.fromEntries(plain), environments, cacheTtlSeconds } as Settings<Required>
+}

@@ -1,0 +1,62 @@
+import { timingSafeEqual } from "node:crypto"
+import { Refusal } from "../../core/errors.ts"
+import type { FunctionUrlEvent, FunctionUrlResult } from "../http/events.ts"
+import { problemReply } from "../http/problem.ts"
+import type { Log } from "../platform/log.ts"
+
+const METHODS = "GET, HEAD, OPTIONS"
+
+export const JSON_TYPE = "application/json; charset=utf-8"
+
+/** A refusal, or anything else that was thrown, as an answer. */
+export const refused = (thrown: unknown, event: FunctionUrlEvent, log: Log): FunctionUrlResult => {
+  const { status, headers, body } = problemReply(thrown, event.requestContext.requestId, log)
+  return {
+    statusCode: status,
+    headers: status === 405 ? { ...headers, allow: METHODS } : headers,
+    body,
+    isBase64Encoded: false,
+  }
+}
+
+export const jsonResult = (statusCode: number, body: unknown): FunctionUrlResult => ({
+  statusCode,
+  headers: { "content-type": JSON_TYPE, "cache-control": "no-store" },
+  body: JSON.stringify(body),
+  isBase64Encoded: false,
+})
+
+export const optionsResult: FunctionUrlResult = {
+  statusCode: 204,
+  headers: { allow: METHODS },
+  body: "",
+  isBase64Encoded: false,
+}
+
+/** The same without its body, as HEAD wants it. */
+export const withoutBody = (result: FunctionUrlResult): FunctionUrlResult => ({ ...result, body: "" })
+
+export const withHeader = (result: FunctionUrlResult, name: string, value: string): FunctionUrlResult => ({
+  ...result,
+  headers: { ...result.headers, [name]: value },
+})
+
+export const routeUnknown = (): Refusal => new Refusal("ROUTE_UNKNOWN", "Nothing is served at this path.")
+
+/** Does the request come from our own edge? Compared in constant time. */
+export const isEdge = (event: FunctionUrlEvent, secret: string): boolean => {
+  const given = Buffer.from(event.headers["hotswap-edge"] ?? "")
+  const expected = Buffer.from(secret)
+  return given.length === expected.length && timingSafeEqual(given, expected)
+}
+
+/** Does `If-None-Match` name this tag? Compared weakly, as RFC 9110 13.1.2 wants it. */
+export const matches = (ifNoneMatch: string | undefined, etag: string): boolean => {
+  if (ifNoneMatch === undefined) return false
+  if (ifNoneMatch === etag || ifNoneMatch === "*") return true
+  const opaque = etag.slice(2)
+  return ifNoneMatch.split(",").some((tag) => {
+    const trimmed = tag.trim()
+    return (trimmed.startsWith("W/") ? trimmed.slice(2) : trimmed) === opaque
+  })
+}

@@ -1,0 +1,173 @@
+import { may, type Principal, sees } from "../../core/access.ts"
+import { type Environment, parseEnvironment } from "../../core/environment.ts"
+import { Refusal } from "../../core/errors.ts"
+import { isTenant, parseConfigKey, parseScopeId, type ScopeId } from "../../core/ids.ts"
+import { armOf } from "../../core/release/arms.ts"
+import { STALE_HEADER } from "../../core/release/pointer-document.ts"
+import type { FunctionUrlEvent, FunctionUrlResult } from "../http/events.ts"
+import { readerVerifier } from "../http/tokens.ts"
+import type { ReadPlatform } from "../platform/compose-read.ts"
+import { createPointerBuilder } from "../platform/pointers.ts"
+import { jsonResult, matches, optionsResult, refused, routeUnknown, withHeader, withoutBody } from "./door.ts"
+import { type ArmAnswer, bothOf, bothOfKey, type Entry, valueText } from "./entry.ts"
+import { createInternal } from "./internal.ts"
+import { createPointers } from "./pointers.ts"
+import { createPrincipals } from "./principals.ts"
+import { type Query, queryRefusal, readQuery } from "./query.ts"
+import { configNotFound, environmentUnknown, tenantNotFound } from "./refusals.ts"
+import { type Address, createSpecialReads } from "./special.ts"
+import { unavailable } from "./unavailable.ts"
+
+export type ReadHandler = (event: FunctionUrlEvent) => Promise<FunctionUrlResult>
+
+const HOT = "/api/v1/configs/tenant/"
+// Functions name their headers in lower case.
+const STALE = STALE_HEADER.toLowerCase()
+
+const scopeOf = (path: string, named: string | undefined): ScopeId => {
+  const text = path.slice(HOT.length)
+  const scope = parseScopeId(text)
+  if (scope === null) {
+    if (text === "" || text.includes("/")) throw routeUnknown()
+    throw new Refusal("TENANT_ID_INVALID", `"${text.slice(0, 100)}" is not a tenantId.`)
+  }
+  if (named !== undefined && named !== scope)
+    throw new Refusal("TENANT_MISMATCH", `X-Tenant-ID names "${named.slice(0, 100)}", the path "${scope}".`)
+  return scope
+}
+
+/** The environment asked for, or the one a token is bound to. */
+const environmentOf = (
+  text: string | null,
+  principal: Principal,
+  environments: readonly Environment[],
+): Environment => {
+  if (text === null || text === "") {
+    if (principal.environment === null) throw queryRefusal("environment", "is missing")
+    return principal.environment
+  }
+  // Spelt as declared it costs nothing; folding case costs more than everything else here.
+  const exact = text as Environment
+  const environment = environments.includes(exact) ? exact : parseEnvironment(text, environments)
+  if (environment === null) throw environmentUnknown(text, environments)
+  if (principal.environment !== null && principal.environment !== environment)
+    throw new Refusal("FORBIDDEN", `The token is bound to ${principal.environment}.`)
+  return environment
+}
+
+const isSpecial = (query: Query): boolean =>
+  query.asOf !== null || query.detail !== null || query.preview !== null
+
+/** Refuses parameters that are given but empty, or are none of the values there are. */
+const checkQuery = (query: Query): void => {
+  if (query.key !== null && parseConfigKey(query.key) === null)
+    throw new Refusal("KEY_INVALID", `"${query.key.slice(0, 200)}" is not a key.`)
+  if (query.targetingKey === "") throw queryRefusal("targetingKey", "is empty")
+  if (query.arms !== null && query.arms !== "both") throw queryRefusal("arms", 'is not "both"')
+}
+
+/** Refuses a token that was revoked, and a suspended tenant's own tokens. */
+const checkPointer = ({ pointer }: Entry, principal: Principal): void => {
+  if (
+    pointer.revoked.length > 0 &&
+    principal.tokenId !== "startup" &&
+    pointer.revoked.includes(principal.tokenId)
+  )
+    throw new Refusal(
+      "UNAUTHENTICATED",
+      "The request carries no bearer token that is known, unexpired and not revoked.",
+    )
+  if (pointer.status === "suspended" && !principal.roles.includes("platform_admin"))
+    throw new Refusal("TENANT_SUSPENDED", `The tenant "${pointer.tenantId}" is suspended.`)
+}
+
+const answerFor = (entry: Entry, query: Query): ArmAnswer => {
+  if (query.arms !== null) return bothOf(entry)
+  if (entry.candidate === null) return entry.stable
+  return armOf(entry.pointer.candidate, query.targetingKey) === "candidate" ? entry.candidate : entry.stable
+}
+
+const singleKey = (answer: ArmAnswer, key: string): FunctionUrlResult => {
+  const text = valueText(answer, key)
+  if (text === undefined) throw configNotFound(key)
+  return { ...answer.ok, body: `${answer.head}{"${key}":${text}}}` }
+}
+
+const ordinary = (entry: Entry, query: Query, ifNoneMatch: string | undefined): FunctionUrlResult => {
+  const answer = answerFor(entry, query)
+  if (matches(ifNoneMatch, answer.etag)) return answer.notModified
+  if (query.key === null) return answer.ok
+  return query.arms === null ? singleKey(answer, query.key) : bothOfKey(entry, query.key)
+}
+
+/** The door of the read function, over parts wired once. */
+export const createRead = (platform: ReadPlatform): ReadHandler => {
+  const { settings, clock, log, reading, cache, background, trace } = platform
+  const builder = createPointerBuilder({ reading, clock })
+  const ttlMs = settings.cacheTtlSeconds * 1_000
+  const pointers = createPointers({ clock, log, trace, background, cache, builder, ttlMs })
+  const principals = createPrincipals({
+    clock,
+    log,
+    reading,
+    verifyReader: readerVerifier(settings.readerPublicKeys),
+    startupTokenHash: settings.adminTokenHash,
+    lastKnownMs: ttlMs,
+  })
+  const internal = createInternal({ settings, cache, pointers })
+  const special = createSpecialReads({ clock, log, reading, builder })
+
+  const hot = async (event: FunctionUrlEvent): Promise<FunctionUrlResult> => {
+    const { headers } = event
+    const found = principals.of(headers.authorization)
+    const principal = found instanceof Promise ? await found : found
+    const scope = scopeOf(event.rawPath, headers["x-tenant-id"])
+    if (!sees(principal, scope)) throw tenantNotFound(scope)
+    const query = readQuery(event.rawQueryString)
+    const environment = environmentOf(query.environment, principal, settings.environments)
+    checkQuery(query)
+    if (!may(principal, "view.read", { scope, environment }))
+      throw new Refusal("FORBIDDEN", "Reading views takes one of the roles reader, viewer and above.")
+    if (!isTenant(scope)) return await special.ofScope(scope, environment, query)
+    const held = pointers.of(scope, environment)
+    const entry = held instanceof Promise ? await held : held
+    if (entry === null) throw tenantNotFound(scope)
+    checkPointer(entry, principal)
+    const address: Address = { tenantId: scope, environment }
+    const result = isSpecial(query)
+      ? await special.answer(address, query, principal)
+      : ordinary(entry, query, headers["if-none-match"])
+    const ageMs = pointers.ageMs(entry)
+    return ageMs > entry.staleness.staleMs
+      ? withHeader(result, STALE, String(Math.floor(ageMs / 1_000)))
+      : result
+  }
+
+  const ready = async (): Promise<FunctionUrlResult> => {
+    await reading.ping().catch((error: unknown) => {
+      throw unavailable(error, log)
+    })
+    return jsonResult(200, { status: "ready" })
+  }
+
+  const route = async (event: FunctionUrlEvent): Promise<FunctionUrlResult> => {
+    const { rawPath } = event
+    if (rawPath.startsWith(HOT)) return await hot(event)
+    if (rawPath.startsWith("/internal/")) return await internal(event)
+    if (rawPath === "/health") return jsonResult(200, { status: "ok" })
+    if (rawPath === "/ready") return await ready()
+    throw routeUnknown()
+  }
+
+  return async (event) => {
+    try {
+      const { method } = event.requestContext.http
+      if (method === "GET") return await route(event)
+      if (method === "HEAD") return withoutBody(await route(event))
+      if (method === "OPTIONS") return optionsResult
+      throw new Refusal("METHOD_NOT_ALLOWED", `${method} is not one of GET, HEAD and OPTIONS.`)
+    } catch (thrown) {
+      return refused(thrown, event, log)
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import type { Environment } from "../../core/environment.ts"
+import type { ScopeId } from "../../core/ids.ts"
+import { clearMark, takeMarks } from "../../db/system.ts"
+import type { RelayPlatform } from "../platform/compose-relay.ts"
+
+/** What was done with the marks that commits left. */
+export interface Swept {
+  published: number
+  /** Left for the next sweep: Redis did not take them, or their pointers could not be read. */
+  left: number
+}
+
+export interface Relay {
+  /** Publishes one scope × environment again, whatever marks there are. `false`: Redis did not take it. */
+  publishNow(scope: ScopeId, environment: Environment): Promise<boolean>
+  /** Publishes everything that is marked. A mark that was set again meanwhile stays. */
+  sweep(): Promise<Swept>
+}
+
+type Mark = Awaited<ReturnType<typeof takeMarks>>[number]
+
+const BATCH = 100
+
+/** Makes late what a committing function could not make at once. */
+export const createRelay = (platform: RelayPlatform): Relay => {
+  const { system, publisher, log } = platform
+
+  /** `"refused"`: Redis did not take it, and would not take the others either. */
+  const publishMarked = async (mark: Mark): Promise<"published" | "failed" | "refused"> => {
+    try {
+      if (!(await publisher.publish(mark.scope, mark.environment))) return "refused"
+      // Removes this mark only: one that a later commit set means that there is something newer to tell.
+      await clearMark(system, mark)
+      return "published"
+    } catch (error) {
+      log.error("a move could not be published", { error, scope: mark.scope, environment: mark.environment })
+      return "failed"
+    }
+  }
+
+  return {
+    publishNow: (scope, environment) => publisher.publish(scope, environment),
+    async sweep() {
+      const marks = await takeMarks(system, BATCH)
+      let published = 0
+      for (const mark of marks) {
+        const outcome = await publishMarked(mark)
+        if (outcome === "refused") break
+        if (outcome === "published") published++
+      }
+      return { published, left: marks.length - published }
+    },
+  }
+}

@@ -1,0 +1,61 @@
+import { createAdvance } from "../functions/advance/advance.ts"
+import { createManage } from "../functions/manage/manage.ts"
+import { systemClock } from "../functions/platform/clock.ts"
+import { composeAdvance } from "../functions/platform/compose-advance.ts"
+import { composeManage } from "../functions/platform/compose-manage.ts"
+import { composeRead } from "../functions/platform/compose-read.ts"
+import { composeRelay } from "../functions/platform/compose-relay.ts"
+import { jsonLog, type Log } from "../functions/platform/log.ts"
+import { createRead } from "../functions/read/read.ts"
+import { createRelay } from "../functions/relay/relay.ts"
+import type { HostedFunction } from "./functions.ts"
+import type { Schedule } from "./timers.ts"
+
+/** The functions as this process runs them: the very ones that deploy, composed for local neighbours. */
+export interface Functions {
+  route: (method: string, path: string) => HostedFunction
+  schedules: readonly Schedule[]
+  environments: readonly string[]
+  /** Waits for what answers left running, then lets go of the database. */
+  close(): Promise<void>
+}
+
+const READ_TIMEOUT_MS = 10_000
+const MANAGE_TIMEOUT_MS = 29_000
+const SWEEP_EVERY_MS = 1_000
+const TICK_EVERY_MS = 250
+
+/** Composes the functions from settings, as the environment variables of each would. Throws SettingsError. */
+export const composeFunctions = (
+  variables: Readonly<Record<string, string>>,
+  write: (line: string) => void,
+): Functions => {
+  const log = (functionName: string): Log => jsonLog({ clock: systemClock, functionName, write })
+  const platforms = {
+    read: composeRead(variables, { log: log("read") }),
+    manage: composeManage(variables, { log: log("manage") }),
+    relay: composeRelay(variables, { log: log("relay") }),
+    advance: composeAdvance(variables, { log: log("advance") }),
+  }
+  const read = { handler: createRead(platforms.read), timeoutMs: READ_TIMEOUT_MS }
+  const manage = { handler: createManage(platforms.manage).handler, timeoutMs: MANAGE_TIMEOUT_MS }
+  const relay = createRelay(platforms.relay)
+  const advance = createAdvance(platforms.advance)
+  return {
+    // As two function URLs would part them; the Worker knows both, other callers only this one door.
+    route: (method, path) => (isRead(method, path) ? read : manage),
+    schedules: [
+      { name: "relay", everyMs: SWEEP_EVERY_MS, run: () => relay.sweep() },
+      { name: "advance", everyMs: TICK_EVERY_MS, run: () => advance.tick() },
+    ],
+    environments: platforms.read.settings.environments,
+    close: async () => {
+      await Promise.all(Object.values(platforms).map((platform) => platform.background.settled()))
+      await Promise.all(Object.values(platforms).map((platform) => platform.close()))
+    },
+  }
+}
+
+const isRead = (method: string, path: string): boolean =>
+  path.startsWith("/internal/") ||
+  ((method === "GET" || method === "HEAD") && path.startsWith("/api/v1/configs/tenant/"))

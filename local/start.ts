@@ -1,0 +1,191 @@
+import { join } from "node:path"
+import { startCache } from "./cache.ts"
+import { composeFunctions, type Functions } from "./compose.ts"
+import { startDatabase } from "./database.ts"
+import { startEdge } from "./edge.ts"
+import { type FunctionHost, startFunctionHost } from "./functions.ts"
+import { takeHome } from "./home.ts"
+import { checkPort } from "./ports.ts"
+import { type ScreenFacts, startScreen } from "./screen.ts"
+import { keepSecrets, keySets, type Secrets } from "./secrets.ts"
+import type { LocalSettings } from "./settings.ts"
+import { startSchedules } from "./timers.ts"
+
+export interface LocalOptions {
+  /** What is happening, while it starts and while it stops. */
+  progress: (line: string) => void
+  /** Lines of JSON that the functions and the Worker log. */
+  log: (line: string) => void
+}
+
+export interface RunningLocal {
+  url: string
+  screen: string
+  /** Lets what is under way end, then stops everything, last what others depend on. */
+  stop(): Promise<void>
+}
+
+const DRAIN_LIMIT_MS = 3_000
+/**
+ * Longer than in production, where each request has a processor of its own: here a crowd of cold readers queues in
+ * this one process, which is no reason to tell them that there is no origin.
+ */
+const ORIGIN_DEADLINE_MS = 10_000
+const LOOPBACK = "127.0.0.1"
+
+/** Starts all of Hotswap in this process. What was started is stopped again when a later part does not start. */
+export const startLocal = async (settings: LocalSettings, options: LocalOptions): Promise<RunningLocal> => {
+  const startedAtMs = performance.now()
+  const stops: [what: string, stop: () => unknown][] = []
+  const stop = async (): Promise<void> => {
+    for (let part = stops.pop(); part !== undefined; part = stops.pop()) await stopPart(part, options)
+  }
+  try {
+    stops.push(["the hold on the home", takeHome(settings.home)])
+    await checkPort("PORT", settings.port, settings.host)
+    await checkPort("ORIGIN_PORT", settings.originPort, LOOPBACK)
+    const facts = await startParts(settings, options, stops)
+    const screen = startScreen({ ...facts, startedInMs: performance.now() - startedAtMs })
+    return { url: facts.url, screen, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+type Stops = [what: string, stop: () => unknown][]
+
+const startParts = async (
+  settings: LocalSettings,
+  options: LocalOptions,
+  stops: Stops,
+): Promise<Omit<ScreenFacts, "startedInMs">> => {
+  const secrets = await keepSecrets(settings.home)
+  options.progress("Redis: starting")
+  const cache = await startCache(settings, secrets)
+  stops.push(["Redis", cache.stop])
+  options.progress("PostgreSQL: starting, and bringing the schema up to date")
+  const database = await startDatabase(settings, secrets, options.progress)
+  stops.push(["PostgreSQL", database.stop])
+
+  options.progress("functions: starting")
+  const variables = variablesOf(settings, secrets, database.urls, cache)
+  const functions = composeFunctions(variables, options.log)
+  stops.push(["the functions", functions.close])
+  const origin = await startOrigin(settings, functions, options)
+  stops.push(["the functions' host", () => origin.stop()])
+
+  options.progress("edge: starting the Worker")
+  const edge = await startEdge({
+    directory: join(settings.home, "edge"),
+    port: settings.port,
+    host: settings.host,
+    bindings: bindingsOf(variables, origin, functions),
+    onLog: options.log,
+  })
+  stops.push(["the edge", edge.stop])
+  stops.push(["requests under way", () => origin.idle(DRAIN_LIMIT_MS)])
+  const schedules = startSchedules(functions.schedules, errorLog(options))
+  stops.push(["schedules", schedules.stop])
+  await untilReady(edge.url)
+  return {
+    url: edge.url.replace(LOOPBACK, "localhost"),
+    originUrl: origin.url.replace(LOOPBACK, "localhost"),
+    home: settings.home,
+    environments: functions.environments,
+    database: database.description,
+    redis: cache.description,
+    adminToken: variables.HOTSWAP_ADMIN_TOKEN!,
+    tokenGiven: settings.given.HOTSWAP_ADMIN_TOKEN !== undefined,
+  }
+}
+
+const variablesOf = (
+  { given }: LocalSettings,
+  secrets: Secrets,
+  urls: { app: string; read: string; system: string },
+  cache: { url: string; token: string },
+): Record<string, string> => {
+  const { signing, verifying } = keySets(secrets)
+  return {
+    HOTSWAP_ADMIN_TOKEN: secrets.adminToken,
+    HOTSWAP_EDGE_SECRET: secrets.edgeSecret,
+    HOTSWAP_READER_KEYS: signing,
+    HOTSWAP_READER_PUBLIC_KEYS: publicOf(given.HOTSWAP_READER_KEYS) ?? verifying,
+    ...given,
+    DATABASE_URL: urls.app,
+    DATABASE_READ_URL: urls.read,
+    DATABASE_SYSTEM_URL: urls.system,
+    UPSTASH_REDIS_REST_URL: cache.url,
+    UPSTASH_REDIS_REST_TOKEN: cache.token,
+  }
+}
+
+/** The verifying half of a JWK set that was given; a damaged one is complained about by whoever reads it. */
+const publicOf = (signing: string | undefined): string | undefined => {
+  if (signing === undefined) return undefined
+  try {
+    const { keys } = JSON.parse(signing) as { keys: Record<string, unknown>[] }
+    return JSON.stringify({ keys: keys.map(({ d: _private, ...key }) => key) })
+  } catch {
+    return undefined
+  }
+}
+
+const bindingsOf = (
+  variables: Readonly<Record<string, string>>,
+  origin: FunctionHost,
+  functions: Functions,
+): Record<string, string> => ({
+  READ_ORIGIN: origin.url,
+  MANAGE_ORIGIN: origin.url,
+  EDGE_SECRET: variables.HOTSWAP_EDGE_SECRET!,
+  READER_PUBLIC_KEYS: variables.HOTSWAP_READER_PUBLIC_KEYS!,
+  HOTSWAP_ENVIRONMENTS: functions.environments.join(","),
+  ORIGIN_DEADLINE_MS: String(ORIGIN_DEADLINE_MS),
+})
+
+const startOrigin = (
+  settings: LocalSettings,
+  functions: Functions,
+  options: LocalOptions,
+): Promise<FunctionHost> =>
+  startFunctionHost({
+    route: functions.route,
+    port: settings.originPort,
+    log: errorLog(options),
+  })
+
+const errorLog = ({ log }: LocalOptions) => ({
+  error: (message: string, fields: Record<string, unknown>) => {
+    const error = fields.error instanceof Error ? { error: fields.error.stack } : {}
+    log(JSON.stringify({ level: "error", function: "local", message, ...fields, ...error }))
+  },
+})
+
+const READY_ATTEMPTS = 50
+const READY_PAUSE_MS = 100
+
+const untilReady = async (url: string): Promise<void> => {
+  let last = "no answer"
+  for (let i = 0; i < READY_ATTEMPTS; i++) {
+    try {
+      const answer = await fetch(`${url}/ready`)
+      last = `${answer.status} ${await answer.text()}`
+      if (answer.ok) return
+    } catch (error) {
+      last = String(error)
+    }
+    await new Promise((resolve) => setTimeout(resolve, READY_PAUSE_MS))
+  }
+  throw new Error(`it started but does not get ready; the last answer of /ready: ${last}`)
+}
+
+const stopPart = async ([what, stop]: Stops[number], options: LocalOptions): Promise<void> => {
+  try {
+    await stop()
+  } catch (error) {
+    // The rest has to be stopped all the same.
+    options.progress(`${what} did not stop as it should: ${String(error)}`)
+  }
+}

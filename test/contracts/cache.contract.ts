@@ -1,0 +1,196 @@
+import { beforeAll, describe, expect, test } from "vitest"
+import type { Environment } from "../../core/environment.ts"
+import { PLATFORM, type TenantId, type TokenId, tierScope } from "../../core/ids.ts"
+import type { PointerDocument } from "../../core/release/pointer-document.ts"
+import { compileView, type View } from "../../core/release/view.ts"
+import type { CachePort } from "../../functions/platform/cache.ts"
+import { encodePointer } from "../../functions/platform/pointer-json.ts"
+
+/** A cache, and the raw text behind it for spoiling. */
+export interface CacheUnderTest {
+  cache: CachePort
+  nowMs: () => number
+  spoilPointer(tenantId: TenantId, environment: Environment, text: string): Promise<void>
+  spoilView(view: View, tenantId: TenantId, environment: Environment, texts: readonly string[]): Promise<void>
+}
+
+const STAGING = "Staging" as Environment
+let tenants = 0
+const newTenant = (): TenantId => `tenant-${++tenants}` as TenantId
+
+const viewOf = (tenantId: TenantId, values: Record<string, unknown>, environment = STAGING): View =>
+  compileView(
+    tenantId,
+    environment,
+    new Map(Object.entries(values).map(([key, value]) => [key as never, { value: value as never }])),
+  )
+
+const pointerOf = (
+  tenantId: TenantId,
+  readAtMs: number,
+  changes: Partial<PointerDocument> = {},
+): PointerDocument => ({
+  tenantId,
+  environment: STAGING,
+  tier: "Pro",
+  status: "active",
+  revision: "0.1.1.1",
+  stable: viewOf(tenantId, { a: 1 }).id,
+  candidate: null,
+  moving: false,
+  readAtMs,
+  revoked: [],
+  ...changes,
+})
+
+/** What every cache promises. */
+export const cacheContract = (name: string, make: () => Promise<CacheUnderTest>): void => {
+  describe(`the cache over ${name}`, () => {
+    let under: CacheUnderTest
+    beforeAll(async () => {
+      under = await make()
+    })
+    const keep = (pointer: PointerDocument) =>
+      under.cache.store(pointer.tenantId, pointer.environment, { pointer })
+    const kept = (tenantId: TenantId) => under.cache.readPointer(tenantId, STAGING)
+
+    test("what was never kept is absent", async () => {
+      const tenantId = newTenant()
+      expect(await kept(tenantId)).toBeNull()
+      expect(await under.cache.readView(tenantId, STAGING, viewOf(tenantId, { a: 1 }).id)).toBeNull()
+    })
+
+    test("a document comes back as it was kept, candidate, revoked tokens and all", async () => {
+      const tenantId = newTenant()
+      const pointer = pointerOf(tenantId, under.nowMs(), {
+        candidate: {
+          view: viewOf(tenantId, { a: 2 }).id,
+          changeId: `${tenantId}:chg_${"0".repeat(32)}` as never,
+          step: 1,
+          weightBp: 1_000,
+        },
+        moving: true,
+        revoked: [`${tenantId}:tok_${"1".repeat(32)}` as TokenId],
+      })
+      await keep(pointer)
+      expect(await kept(tenantId)).toEqual(pointer)
+    })
+
+    test("no older revision replaces a newer one, whichever part of it is older", async () => {
+      const tenantId = newTenant()
+      const newest = pointerOf(tenantId, under.nowMs() - 500, { revision: "1.5.5.5" })
+      await keep(newest)
+      for (const revision of ["0.9.9.9", "1.4.5.9", "1.5.4.5", "1.5.5.4", "1.4.4.4"])
+        await keep(pointerOf(tenantId, under.nowMs(), { revision }))
+      expect(await kept(tenantId)).toEqual(newest)
+    })
+
+    test("a newer revision replaces an older one, also across a restore and a change of tier", async () => {
+      const tenantId = newTenant()
+      for (const revision of ["0.5.5.5", "0.6.5.5", "0.6.6.5", "0.6.1.6", "1.1.1.1"]) {
+        await keep(pointerOf(tenantId, under.nowMs() - 500, { revision }))
+        expect((await kept(tenantId))?.revision).toBe(revision)
+      }
+    })
+
+    test("of one revision, what was read later stays", async () => {
+      const tenantId = newTenant()
+      const now = under.nowMs()
+      await keep(pointerOf(tenantId, now - 1_000))
+      await keep(pointerOf(tenantId, now, { status: "suspended" }))
+      await keep(pointerOf(tenantId, now - 500))
+      expect(await kept(tenantId)).toMatchObject({ readAtMs: now, status: "suspended" })
+    })
+
+    test.each([
+      ["truncated", (text: string) => text.slice(0, 60)],
+      ["truncated at its end", (text: string) => text.slice(0, -1)],
+      ["of another environment", (text: string) => text.replace("Staging", "Production")],
+      ["of a shape it never has", (text: string) => text.replace('"moving":false', '"moving":0')],
+      ["not JSON", () => "\u0000\ufffd"],
+    ])("a document that is %s is neither served nor in the way", async (_, spoil) => {
+      const tenantId = newTenant()
+      const later = pointerOf(tenantId, under.nowMs() - 100, { revision: "0.9.9.9" })
+      await under.spoilPointer(tenantId, STAGING, spoil(encodePointer(later)))
+      expect(await kept(tenantId)).toBeNull()
+      const good = pointerOf(tenantId, under.nowMs(), { revision: "0.9.9.9" })
+      await keep(good)
+      expect(await kept(tenantId)).toEqual(good)
+    })
+
+    test("another tenant's document is neither served nor in the way", async () => {
+      const tenantId = newTenant()
+      const foreign = pointerOf(newTenant(), under.nowMs(), { revision: "0.9.9.9" })
+      await under.spoilPointer(tenantId, STAGING, encodePointer(foreign))
+      expect(await kept(tenantId)).toBeNull()
+      const own = pointerOf(tenantId, under.nowMs())
+      await keep(own)
+      expect(await kept(tenantId)).toEqual(own)
+    })
+
+    test("a document that claims to have been read in the future is not served", async () => {
+      const tenantId = newTenant()
+      await keep(pointerOf(tenantId, under.nowMs() + 60_000))
+      expect(await kept(tenantId)).toBeNull()
+    })
+
+    test("a document behind the platform's mark or its tier's is not served; other tiers' marks do not matter", async () => {
+      const environment = `Marked-${++tenants}` as Environment
+      const tenantId = newTenant()
+      const keepAt = (revision: string) => {
+        const pointer = pointerOf(tenantId, under.nowMs(), { revision, environment })
+        return under.cache.store(tenantId, environment, { pointer })
+      }
+      const served = async () => (await under.cache.readPointer(tenantId, environment))?.revision ?? null
+      const mark = (scope: typeof PLATFORM, seq: number, epoch = 0) =>
+        under.cache.raiseMark({ scope, environment, epoch, seq })
+      await keepAt("0.1.1.1")
+      await mark(tierScope("Free"), 9)
+      await mark(tierScope("Pro"), 1)
+      expect(await served()).toBe("0.1.1.1")
+      await mark(tierScope("Pro"), 2)
+      expect(await served()).toBeNull()
+      await keepAt("0.1.2.1")
+      expect(await served()).toBe("0.1.2.1")
+      await mark(PLATFORM, 3)
+      await mark(PLATFORM, 1)
+      expect(await served()).toBeNull()
+      await keepAt("1.1.1.1")
+      expect(await served()).toBe("1.1.1.1")
+    })
+
+    test("a view comes back whole, in one piece and in many", async () => {
+      const tenantId = newTenant()
+      const small = viewOf(tenantId, { a: "é𝄞", b: null })
+      const values = Object.fromEntries(
+        Array.from({ length: 400 }, (_, i) => [`key.${i}`, "x".repeat(1_000)]),
+      )
+      const large = viewOf(tenantId, values)
+      expect(large.chunks.length).toBeGreaterThan(1)
+      await under.cache.store(tenantId, STAGING, { views: [small, large] })
+      expect(await under.cache.readView(tenantId, STAGING, small.id)).toEqual(small)
+      expect(await under.cache.readView(tenantId, STAGING, large.id)).toEqual(large)
+    })
+
+    test("a view that is not what its id promises is not served", async () => {
+      const [tenantId, other] = [newTenant(), newTenant()]
+      const [view, foreign] = [viewOf(tenantId, { a: 1 }), viewOf(other, { a: 1 })]
+      await under.cache.store(other, STAGING, { views: [foreign] })
+      await under.cache.store(tenantId, STAGING, { views: [view] })
+      expect(await under.cache.readView(tenantId, STAGING, foreign.id)).toBeNull()
+      await under.spoilView(view, tenantId, STAGING, ['{"a":2}'])
+      expect(await under.cache.readView(tenantId, STAGING, view.id)).toBeNull()
+    })
+
+    test("an event can be told, whether or not anybody listens", async () => {
+      const event = {
+        type: "tenant_config",
+        scope: newTenant(),
+        environment: STAGING,
+        revision: "0.1.1.1",
+      } as const
+      await under.cache.publish(event)
+      await under.cache.ping()
+    })
+  })
+}

@@ -1,0 +1,81 @@
+import { expect } from "vitest"
+import { isNewer, parseRevision } from "../../core/release/revision.ts"
+import type { RunningHotswap } from "../support/hotswap.ts"
+
+/** A tenant with one key, whose values are counted up. */
+export interface CountingTenant {
+  tenantId: string
+  readerToken: string
+  /** The last value that was acknowledged. */
+  acknowledged: number
+  /** The last value that was sent. */
+  attempted: number
+}
+
+/** An answer to a read, as far as faults could have spoilt it. */
+export interface Answer {
+  value: number
+  revision: string
+  /** Seconds, where the answer says that it is older than the bound. */
+  stale: number | null
+}
+
+/** Reads one tenant, and throws at the first answer that is not 200, was never written, or steps back. */
+export type Reader = (base: string) => Promise<Answer>
+
+const ENVIRONMENT = "Development"
+const KEY = "counter"
+
+/** Nothing hangs for longer, whatever is broken. */
+const NEVER_LONGER_MS = 15_000
+
+export const createTenant = async (hotswap: RunningHotswap, tenantId: string): Promise<CountingTenant> => {
+  const { call } = hotswap
+  const made = await call("POST", "/api/v1/tenants", { body: { tenantId, name: tenantId } })
+  expect(made.status, JSON.stringify(made.body)).toBe(201)
+  const issued = await call<{ token: string }>("POST", `/api/v1/tenants/${tenantId}/tokens`, {
+    body: { subject: "shop", roles: ["reader"], environment: ENVIRONMENT },
+  })
+  const first = await call("POST", "/api/v1/configs", {
+    body: { tenantId, environment: ENVIRONMENT, key: KEY, value: 1 },
+  })
+  expect(first.status, JSON.stringify(first.body)).toBe(201)
+  return { tenantId, readerToken: issued.body.token, acknowledged: 1, attempted: 1 }
+}
+
+/** Writes the next value; says whether it was taken, and why not. */
+export const write = async (
+  hotswap: RunningHotswap,
+  tenant: CountingTenant,
+): Promise<{ status: number; code: unknown }> => {
+  tenant.attempted += 1
+  const value = tenant.attempted
+  const path = `/api/v1/configs/${tenant.tenantId}:${ENVIRONMENT}:${KEY}`
+  const answer = await hotswap.call<{ code?: unknown }>("PUT", path, { body: { value } })
+  if (answer.status === 200) tenant.acknowledged = value
+  return { status: answer.status, code: answer.body?.code }
+}
+
+export const createReader = (tenant: CountingTenant): Reader => {
+  const path = `/api/v1/configs/tenant/${tenant.tenantId}?environment=${ENVIRONMENT}`
+  let last: { value: number; revision: string } | null = null
+  return async (base) => {
+    const response = await fetch(base + path, {
+      headers: { authorization: `Bearer ${tenant.readerToken}` },
+      signal: AbortSignal.timeout(NEVER_LONGER_MS),
+    })
+    const text = await response.text()
+    expect(response.status, text).toBe(200)
+    const value = (JSON.parse(text) as { configs: Record<string, number> }).configs[KEY]!
+    const revision = response.headers.get("hotswap-revision")!
+    const stale = response.headers.get("hotswap-stale")
+    expect(value, "only what was sent is read").toBeLessThanOrEqual(tenant.attempted)
+    expect(goesOn(last?.revision ?? null, revision), `${revision} after ${last?.revision}`).toBe(true)
+    expect(value, "values go on with revisions").toBeGreaterThanOrEqual(last?.value ?? 1)
+    last = { value, revision }
+    return { value, revision, stale: stale === null ? null : Number(stale) }
+  }
+}
+
+const goesOn = (last: string | null, next: string): boolean =>
+  last === null || last === next || isNewer(parseRevision(next)!, parseRevision(last)!)

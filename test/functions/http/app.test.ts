@@ -1,0 +1,176 @@
+import { z } from "@hono/zod-openapi"
+import { beforeEach, describe, expect, test } from "vitest"
+import { Refusal } from "../../../core/errors.ts"
+import { type App, createApp, functionUrlHandler } from "../../../functions/http/app.ts"
+import type { Door } from "../../../functions/http/auth.ts"
+import { decodeCursor, encodeCursor } from "../../../functions/http/cursor.ts"
+import { json, route } from "../../../functions/http/route.ts"
+import { hashToken } from "../../../functions/http/tokens.ts"
+import { CONTEXT, eventOf } from "../manage/world.ts"
+
+const TOKEN = "a-start-up-token-of-a-test"
+const AUTHORISED = { authorization: `Bearer ${TOKEN}` }
+
+const door: Door = {
+  startupTokenHash: hashToken(TOKEN),
+  findToken: async () => null,
+  verifyReader: async () => null,
+  now: () => new Date(0),
+}
+
+const echo = route({
+  method: "post",
+  path: "/echo",
+  operationId: "echo",
+  tag: "Test",
+  summary: "Says it again",
+  action: "tenant.list",
+  body: z.strictObject({ value: z.unknown() }),
+  replies: { 200: { description: "The same" } },
+  run: async ({ body }) => json(200, body.value),
+})
+const fails = (error: unknown) =>
+  route({
+    method: "get",
+    path: "/fails",
+    operationId: "fails",
+    tag: "Test",
+    summary: "Does not work",
+    action: null,
+    replies: { 200: { description: "Never" } },
+    run: async () => {
+      throw error
+    },
+  })
+
+let logged: [string, Record<string, unknown>][]
+const appOf = (...routes: Parameters<typeof createApp>[1]): App =>
+  createApp(
+    {
+      door,
+      log: { error: (message, fields) => void logged.push([message, fields]) },
+      newId: () => "an-id",
+      resolveScope: async () => null,
+    },
+    routes,
+  )
+beforeEach(() => {
+  logged = []
+})
+
+describe("the door of a function", () => {
+  test("tells nothing of an error nobody foresaw, and logs it under the instance that it tells", async () => {
+    const secret = new Error("password=hunter2")
+    const response = await appOf(fails(secret)).request("/fails")
+    expect(response.status).toBe(500)
+    const text = await response.text()
+    expect(text).not.toContain("hunter2")
+    expect(JSON.parse(text)).toMatchObject({
+      code: "INTERNAL",
+      instance: "an-id",
+      type: "/docs/errors#INTERNAL",
+    })
+    expect(logged).toEqual([["unforeseen error", { instance: "an-id", error: secret }]])
+  })
+
+  test("tells a refusal with its headers and whatever it carries", async () => {
+    const refusal = new Refusal("ORIGIN_UNAVAILABLE", "Not now.", { extra: { draft: { a: 1 } } })
+    const response = await appOf(fails(refusal)).request("/fails")
+    expect(response.headers.get("retry-after")).toBe("1")
+    expect(await response.json()).toMatchObject({ detail: "Not now.", draft: { a: 1 }, status: 503 })
+    expect(logged).toEqual([])
+  })
+
+  test("asks who it is before it reads what is wanted", async () => {
+    const response = await appOf(echo).request("/echo", { method: "POST", body: "{" })
+    expect(response.status).toBe(401)
+    expect(response.headers.get("www-authenticate")).toContain("Bearer")
+  })
+
+  test.each([
+    "application/json",
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "nonsense",
+  ])("reads JSON that is called %s", async (type) => {
+    const headers = { ...AUTHORISED, "content-type": type }
+    const response = await appOf(echo).request("/echo", { method: "POST", headers, body: '{"value":[1]}' })
+    expect(await response.json()).toEqual([1])
+  })
+
+  test("counts a body as it comes, and stops reading when there is too much of it", async () => {
+    let pulled = 0
+    const body = new ReadableStream({
+      pull: (controller) => {
+        pulled++
+        if (pulled > 1_000) controller.close()
+        else controller.enqueue(new Uint8Array(1024 * 1024).fill(0x20))
+      },
+    })
+    const request = new Request("http://test/echo", {
+      method: "POST",
+      headers: AUTHORISED,
+      body,
+      duplex: "half",
+    } as never)
+    const response = await appOf(echo).request(request)
+    expect(response.status).toBe(413)
+    expect(pulled).toBeLessThan(20)
+  })
+
+  test("takes the runtime's request id, and a body in base64", async () => {
+    const handler = functionUrlHandler(appOf(echo))
+    const event = eventOf("POST", "/echo", {
+      headers: AUTHORISED,
+      body: btoa('{"value":"é"}'),
+      requestId: "from-lambda",
+    })
+    const sent = { ...event, body: Buffer.from('{"value":"é"}').toString("base64"), isBase64Encoded: true }
+    const result = await handler(sent, CONTEXT)
+    expect(result).toMatchObject({ statusCode: 200, body: '"é"', isBase64Encoded: false })
+    expect(result.headers["hotswap-request-id"]).toBe("from-lambda")
+  })
+
+  test("answers HEAD as GET without its body", async () => {
+    const ok = route({
+      method: "get",
+      path: "/ok",
+      operationId: "ok",
+      tag: "Test",
+      summary: "Works",
+      action: null,
+      replies: { 200: { description: "It works" } },
+      run: async () => json(200, { ok: true }),
+    })
+    const result = await functionUrlHandler(appOf(ok))(eventOf("HEAD", "/ok"), CONTEXT)
+    expect(result).toMatchObject({ statusCode: 200, body: "" })
+  })
+})
+
+test("a route that names no action of the table does not start", () => {
+  const nameless = {
+    ...echo,
+    operationId: "x",
+    tag: "x",
+    summary: "x",
+    replies: {},
+    run: async () => json(200, {}),
+  }
+  expect(() => route({ ...nameless, path: "/x", method: "get", action: "tenant.fly" as never })).toThrow(
+    "names no action",
+  )
+})
+
+test("a cursor leads back to where it came from, and to no other list", () => {
+  const cursor = encodeCursor("things", ["a/ü", 7])
+  expect(decodeCursor("things", cursor, 2)).toEqual(["a/ü", 7])
+  for (const [list, text, length] of [
+    ["others", cursor, 2],
+    ["things", cursor, 1],
+    ["things", `${cursor}x`, 2],
+    ["things", "e30", 2],
+    ["things", "", 2],
+  ] as const)
+    expect(() => decodeCursor(list, text, length)).toThrow(Refusal)
+})

@@ -1,0 +1,240 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { PERMISSIONS } from "../../../core/access.ts"
+import { CONTEXT, createWorld, eventOf, must, type World } from "./world.ts"
+
+let world: World
+let acme: Awaited<ReturnType<World["tenant"]>>
+let globex: Awaited<ReturnType<World["tenant"]>>
+beforeAll(async () => {
+  world = await createWorld()
+  acme = await world.tenant("acme", "Pro")
+  globex = await world.tenant("globex")
+  const config = { environment: "Staging", key: "secret.plan", value: "globex only" }
+  await must(world.call("POST", "/api/v1/configs", { body: { tenantId: "globex", ...config } }), 201)
+  await must(
+    world.call("POST", "/api/v1/configs", { body: { tenantId: "acme", ...config, value: "acme only" } }),
+    201,
+  )
+})
+afterAll(() => world.close())
+
+const throughHandler = async (method: string, path: string, token: string, body?: unknown) => {
+  const headers = { authorization: `Bearer ${token}` }
+  const sent = body === undefined ? {} : { body: JSON.stringify(body) }
+  return await world.manage.handler(eventOf(method, path, { headers, ...sent }), CONTEXT)
+}
+
+const ROUTES_OF_A_TENANT: [string, (tenantId: string) => string, ((tenantId: string) => unknown)?][] = [
+  ["GET", (id) => `/api/v1/tenants/${id}`],
+  ["PATCH", (id) => `/api/v1/tenants/${id}`, () => ({ name: "mine" })],
+  ["DELETE", (id) => `/api/v1/tenants/${id}`],
+  ["POST", (id) => `/api/v1/tenants/${id}/suspend`],
+  ["POST", (id) => `/api/v1/tenants/${id}/resume`],
+  ["POST", (id) => `/api/v1/tenants/${id}/tokens`, () => ({ subject: "me", roles: ["viewer"] })],
+  ["GET", (id) => `/api/v1/tenants/${id}/tokens`],
+  ["DELETE", (id) => `/api/v1/tenants/${id}/tokens/${id}:tok_${"0".repeat(32)}`],
+  ["POST", () => "/api/v1/configs", (tenantId) => ({ tenantId, environment: "Staging", key: "k", value: 1 })],
+  ["GET", (id) => `/api/v1/configs?tenantId=${id}&environment=Staging`],
+  ["GET", (id) => `/api/v1/configs/${id}:Staging:secret.plan`],
+  ["PUT", (id) => `/api/v1/configs/${id}:Staging:secret.plan`, () => ({ value: 1 })],
+  ["DELETE", (id) => `/api/v1/configs/${id}:Staging:secret.plan`],
+  ["GET", (id) => `/api/v1/configs/${id}:Staging:secret.plan/versions`],
+  ["GET", (id) => `/api/v1/configs/${id}:Staging:secret.plan/diff?from=1&to=1`],
+  ["POST", (id) => `/api/v1/configs/${id}:Staging:secret.plan/rollback`, () => ({ toVersion: 1 })],
+  ["GET", (id) => `/api/v1/configs/${id}:Staging:secret.plan/explain`],
+  [
+    "POST",
+    (id) => `/api/v1/configs/${id}:Staging:secret.plan/promote`,
+    () => ({ targetEnvironment: "Production" }),
+  ],
+  [
+    "POST",
+    () => "/api/v1/changes",
+    (tenantId) => ({ tenantId, environment: "Staging", edits: [{ key: "k", value: 1 }] }),
+  ],
+  [
+    "POST",
+    () => "/api/v1/changes/preview",
+    (tenantId) => ({ tenantId, environment: "Staging", edits: [{ key: "k", value: 1 }] }),
+  ],
+  ["GET", (id) => `/api/v1/changes?tenantId=${id}`],
+  ["GET", (id) => `/api/v1/changes/${id}:chg_${"0".repeat(32)}`],
+  ...["cancel", "pause", "resume", "advance", "abort", "rollback", "break-glass", "review"].map(
+    (name): [string, (id: string) => string] => [
+      "POST",
+      (id) => `/api/v1/changes/${id}:chg_${"0".repeat(32)}/${name}`,
+    ],
+  ),
+  ["POST", (id) => `/api/v1/changes/${id}:chg_${"0".repeat(32)}/comments`, () => ({ text: "hello" })],
+  ["GET", (id) => `/api/v1/approvals?tenantId=${id}`],
+  ["POST", (id) => `/api/v1/approvals/${id}:chg_${"0".repeat(32)}/approve`],
+  ["POST", (id) => `/api/v1/approvals/${id}:chg_${"0".repeat(32)}/reject`],
+  ["GET", (id) => `/api/v1/audit?tenantId=${id}`],
+  ["POST", () => "/api/v1/audit/verify", (tenantId) => ({ tenantId })],
+]
+
+describe("a tenant that a token may not see is answered byte for byte as one that never was", () => {
+  test.each(ROUTES_OF_A_TENANT)("%s %s", async (method, path, body) => {
+    const [seen, absent] = [globex.tenantId, "glob3x"]
+    for (const role of ["viewer", "tenant_admin"] as const) {
+      const token = acme.tokens[role]
+      const there = await throughHandler(method, path(seen), token, body?.(seen))
+      const nowhere = await throughHandler(method, path(absent), token, body?.(absent))
+      expect(there.statusCode).toBe(404)
+      expect(there.body.replaceAll(seen, absent)).toBe(nowhere.body)
+      expect(there.headers).toEqual(nowhere.headers)
+      expect(there.body).toContain("TENANT_NOT_FOUND")
+    }
+  })
+
+  test("every route that is about one tenant is among these", () => {
+    const elsewhere = new Set(["createTenant", "listTenants", "issuePlatformToken"])
+    const about = world.manage.routes.filter(
+      ({ action, reference }) => action !== null && !elsewhere.has(reference.operationId ?? ""),
+    )
+    expect(ROUTES_OF_A_TENANT.length).toBe(about.length)
+  })
+})
+
+describe("each role may do what the table of permissions says, and nothing else", () => {
+  const ROLES = ["viewer", "engineer", "manager", "compliance", "tenant_admin"] as const
+  const SAMPLE: [keyof typeof PERMISSIONS, string, string, unknown?][] = [
+    ["tenant.create", "POST", "/api/v1/tenants", { name: "Another" }],
+    ["tenant.list", "GET", "/api/v1/tenants"],
+    ["tenant.read", "GET", "/api/v1/tenants/acme"],
+    ["tenant.update", "PATCH", "/api/v1/tenants/acme", { displayName: "ACME" }],
+    ["tenant.suspend", "POST", "/api/v1/tenants/acme/suspend"],
+    ["tenant.delete", "DELETE", "/api/v1/tenants/acme"],
+    ["token.issue", "POST", "/api/v1/tenants/acme/tokens", { subject: "x", roles: ["viewer"] }],
+    ["token.issue_platform", "POST", "/api/v1/tokens", { subject: "x", roles: ["platform_admin"] }],
+    ["token.list", "GET", "/api/v1/tenants/acme/tokens"],
+    ["config.read", "GET", "/api/v1/configs/acme:Staging:secret.plan"],
+    [
+      "change.submit",
+      "POST",
+      "/api/v1/changes/preview",
+      { tenantId: "acme", environment: "QA", edits: [{ key: "k", value: 1 }] },
+    ],
+    ["change.read", "GET", "/api/v1/changes?tenantId=acme"],
+    ["change.approve", "GET", "/api/v1/approvals?tenantId=acme"],
+    ["audit.read", "GET", "/api/v1/audit?tenantId=acme"],
+  ]
+  test.each(SAMPLE)("%s: %s %s", async (action, method, path, body) => {
+    for (const role of ROLES) {
+      const answer = await world.call(method, path, {
+        token: acme.tokens[role],
+        ...(body === undefined ? {} : { body }),
+      })
+      const allowed = (PERMISSIONS[action] as readonly string[]).includes(role)
+      expect(answer.status === 403, `${role}: ${answer.text}`).toBe(!allowed)
+    }
+  })
+
+  test("what the tenant bought is the platform's to set", async () => {
+    for (const body of [
+      { tier: "Enterprise" },
+      { quotas: { keys: 1 } },
+      { features: { customBranding: true } },
+    ]) {
+      const answer = await world.call("PATCH", "/api/v1/tenants/acme", {
+        token: acme.tokens.tenant_admin,
+        body,
+      })
+      expect(answer.body.code).toBe("FORBIDDEN")
+    }
+  })
+
+  test("a token bound to one environment changes, approves and issues nothing for another", async () => {
+    const { call } = world
+    const bound = await acme.issue("bound@acme", ["engineer", "manager", "tenant_admin"], "Staging")
+    const change = (environment: string) => ({
+      tenantId: "acme",
+      environment,
+      edits: [{ key: "bound", value: environment }],
+    })
+    await must(call("POST", "/api/v1/changes", { token: bound, body: change("Staging") }), 202)
+    await must(call("POST", "/api/v1/changes", { token: bound, body: change("Production") }), 403)
+    const filed = await must(call("POST", "/api/v1/changes", { body: change("Production") }), 202)
+    await must(call("POST", `/api/v1/approvals/${filed.body.changeId}/approve`, { token: bound }), 403)
+    await must(call("GET", `/api/v1/changes/${filed.body.changeId}`, { token: bound }), 403)
+    for (const environment of [undefined, "Production"]) {
+      const body = { subject: "more", roles: ["engineer"], environment }
+      await must(call("POST", "/api/v1/tenants/acme/tokens", { token: bound, body }), 403)
+    }
+  })
+})
+
+describe("a suspended tenant", () => {
+  test("is closed to its own tokens and open to the platform, until it is resumed", async () => {
+    const { call } = world
+    const initech = await world.tenant("initech")
+    const path = "/api/v1/configs?tenantId=initech&environment=QA"
+    const config = { tenantId: "initech", environment: "QA", key: "k", value: 1 }
+    await must(call("POST", "/api/v1/tenants/initech/suspend"), 200)
+    const refused = await must(call("GET", path, { token: initech.tokens.tenant_admin }), 403)
+    expect(refused.body.code).toBe("TENANT_SUSPENDED")
+    await must(call("GET", path), 200)
+    await must(call("POST", "/api/v1/configs", { body: config }), 201)
+    await must(call("POST", "/api/v1/tenants/initech/resume"), 200)
+    await must(call("GET", path, { token: initech.tokens.tenant_admin }), 200)
+  })
+})
+
+describe("the door", () => {
+  test("takes a body on a GET for nothing", async () => {
+    const event = eventOf("GET", "/health", { body: "x" })
+    expect(await world.manage.handler(event, CONTEXT)).toMatchObject({
+      statusCode: 200,
+      body: '{"status":"ok"}',
+    })
+  })
+
+  test("says who it is without a token, and that the database answers", async () => {
+    for (const path of [
+      "/",
+      "/docs",
+      "/docs/errors",
+      "/health",
+      "/ready",
+      "/openapi.json",
+      "/docs/assets/swagger-ui.css",
+    ])
+      await must(world.call("GET", path, { token: null }), 200)
+  })
+
+  test("tells a page of every refusal there is", async () => {
+    const { text } = await world.call("GET", "/docs/errors", { token: null })
+    expect(text).toContain('id="VERSION_STALE"')
+  })
+
+  test("sends nothing that a browser would run from elsewhere, or keep", async () => {
+    const { headers } = await world.call("GET", "/api/v1/tenants")
+    expect(headers.get("content-security-policy")).toContain("default-src 'none'")
+    expect(headers.get("x-content-type-options")).toBe("nosniff")
+    expect(headers.get("cache-control")).toBe("no-store")
+  })
+
+  test("takes X-Tenant-ID where it names the same tenant, by its id or by an external one", async () => {
+    const { call } = world
+    await must(call("PATCH", "/api/v1/tenants/acme", { body: { externalIds: { discord: "42" } } }), 200)
+    const path = "/api/v1/changes?tenantId=acme"
+    for (const tenant of ["acme", "discord:42"])
+      await must(call("GET", path, { token: acme.tokens.viewer, headers: { "x-tenant-id": tenant } }), 200)
+    for (const tenant of ["globex", "nobody", "discord:43"]) {
+      const answer = await call("GET", path, {
+        token: acme.tokens.viewer,
+        headers: { "x-tenant-id": tenant },
+      })
+      expect(answer.body.code).toBe("TENANT_MISMATCH")
+    }
+    const byExternal = await must(
+      call("GET", "/api/v1/tenants/discord:42", { token: acme.tokens.viewer }),
+      200,
+    )
+    expect(byExternal.body.tenantId).toBe("acme")
+    const unseen = await call("GET", "/api/v1/tenants/discord:42", { token: globex.tokens.viewer })
+    const absent = await call("GET", "/api/v1/tenants/discord:43", { token: globex.tokens.viewer })
+    expect(unseen.body.detail).toBe('There is no tenant "discord:42".')
+    expect(absent.body.detail).toBe('There is no tenant "discord:43".')
+  })
+})

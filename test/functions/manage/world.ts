@@ -1,0 +1,166 @@
+import { exportJWK, generateKeyPair } from "jose"
+import { DEFAULT_ENVIRONMENTS } from "../../../core/environment.ts"
+import { createAdvance } from "../../../functions/advance/advance.ts"
+import type { FunctionUrlEvent } from "../../../functions/http/events.ts"
+import { hashToken } from "../../../functions/http/tokens.ts"
+import { createManage } from "../../../functions/manage/manage.ts"
+import { createBackground } from "../../../functions/platform/background.ts"
+import type { ManagePlatform } from "../../../functions/platform/compose-manage.ts"
+import { systemIds } from "../../../functions/platform/ids.ts"
+import { noTrace } from "../../../functions/platform/tracing.ts"
+import { openTestDatabase } from "../../support/database.ts"
+
+const ADMIN = "the-start-up-token-of-a-test"
+
+export interface Answer<T = Record<string, unknown>> {
+  status: number
+  headers: Headers
+  text: string
+  body: T
+}
+
+export interface Ask {
+  token?: string | null
+  body?: unknown
+  /** Sent as it is, in place of `body`. */
+  raw?: string | Uint8Array
+  headers?: Record<string, string>
+}
+
+export type World = Awaited<ReturnType<typeof createWorld>>
+
+const jwks = async () => {
+  const { privateKey } = await generateKeyPair("EdDSA", { crv: "Ed25519", extractable: true })
+  return { keys: [{ ...(await exportJWK(privateKey)), kid: "test" }] }
+}
+
+/** The management function over a database of its own, and a clock that is moved by hand. */
+export const createWorld = async () => {
+  const database = await openTestDatabase()
+  const readerKeys = await jwks()
+  let nowMs = Date.now()
+  const logged: string[] = []
+  const keep = (message: string, fields?: Record<string, unknown>) => {
+    const error = fields?.error
+    logged.push(`${message} ${error instanceof Error ? error.stack : ""}`)
+  }
+  const log = { info: keep, warn: keep, error: keep }
+  const published: string[] = []
+  const platform = {
+    settings: { readerKeys, adminTokenHash: hashToken(ADMIN), environments: DEFAULT_ENVIRONMENTS },
+    clock: { nowMs: () => nowMs, now: () => new Date(nowMs) },
+    log,
+    trace: noTrace,
+    background: createBackground(log),
+    ids: systemIds,
+    db: database.app,
+    system: database.system,
+    publisher: {
+      publish: async (scope: string, environment: string) => {
+        published.push(`${scope} ${environment}`)
+        return true
+      },
+    },
+  } as unknown as ManagePlatform
+  const manage = createManage(platform)
+  const advance = createAdvance(platform)
+
+  const call = async <T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    ask: Ask = {},
+  ): Promise<Answer<T>> => {
+    const { token = ADMIN, body, raw, headers = {} } = ask
+    const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body))
+    const response = await manage.app.request(path, {
+      method,
+      headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
+      ...(sent === undefined ? {} : { body: sent as string }),
+    })
+    const text = await response.text()
+    // As on Lambda: what the call set off has happened once it is answered.
+    await platform.background.settled()
+    if (response.status === 500) throw new Error(`${method} ${path}: 500 ${logged.at(-1)}`)
+    const isJson = response.headers.get("content-type")?.includes("json") ?? false
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      body: (isJson ? JSON.parse(text) : {}) as T,
+    }
+  }
+
+  return {
+    ...database,
+    platform,
+    manage,
+    advance,
+    readerKeys,
+    logged,
+    published,
+    call,
+    moveClock: (ms: number) => {
+      nowMs += ms
+    },
+    /** A tenant of that id with a token for each role, named as its role. */
+    tenant: async (tenantId: string, tier = "Free") => {
+      await must(call("POST", "/api/v1/tenants", { body: { tenantId, name: tenantId, tier } }), 201)
+      const issue = async (subject: string, roles: string[], environment?: string) => {
+        const body = { subject, roles, environment }
+        const made = await must(
+          call<{ token: string }>("POST", `/api/v1/tenants/${tenantId}/tokens`, { body }),
+          201,
+        )
+        return made.body.token
+      }
+      const roles = ["viewer", "engineer", "manager", "compliance", "tenant_admin"] as const
+      const tokens = Object.fromEntries(
+        await Promise.all(roles.map(async (role) => [role, await issue(`${role}@${tenantId}`, [role])])),
+      ) as Record<(typeof roles)[number], string>
+      return { tenantId, tokens, issue }
+    },
+  }
+}
+
+/** The answer, which must have this status. */
+export const must = async <T>(answer: Promise<Answer<T>>, status: number): Promise<Answer<T>> => {
+  const given = await answer
+  if (given.status !== status) throw new Error(`${given.status} instead of ${status}: ${given.text}`)
+  return given
+}
+
+/** A function URL's event, as the runtime delivers it. */
+export const eventOf = (
+  method: string,
+  path: string,
+  {
+    headers = {},
+    body,
+    requestId = "request-1",
+  }: { headers?: Record<string, string>; body?: string; requestId?: string } = {},
+): FunctionUrlEvent => {
+  const [rawPath = "/", rawQueryString = ""] = path.split("?")
+  return {
+    version: "2.0",
+    routeKey: "$default",
+    rawPath,
+    rawQueryString,
+    headers,
+    ...(body === undefined ? {} : { body }),
+    isBase64Encoded: false,
+    requestContext: {
+      accountId: "anonymous",
+      apiId: "test",
+      domainName: "test.example",
+      domainPrefix: "test",
+      http: { method, path: rawPath, protocol: "HTTP/1.1", sourceIp: "192.0.2.1", userAgent: "test" },
+      requestId,
+      routeKey: "$default",
+      stage: "$default",
+      time: "01/Jan/2026:00:00:00 +0000",
+      timeEpoch: 1_767_225_600_000,
+    },
+  }
+}
+
+export const CONTEXT = { awsRequestId: "request-1", getRemainingTimeInMillis: () => 30_000 }

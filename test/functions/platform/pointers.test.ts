@@ -1,0 +1,77 @@
+import { expect, test } from "vitest"
+import { PLATFORM, type TenantId } from "../../../core/ids.ts"
+import { createPointerBuilder } from "../../../functions/platform/pointers.ts"
+import { ACME, fakeDatabase, STAGING } from "../read/world.ts"
+import { handClock } from "./fakes.ts"
+
+const made = () => {
+  const clock = handClock()
+  const { database, reading } = fakeDatabase(clock)
+  database.tenants.set(ACME, { status: "active", tier: "Pro" })
+  const builder = createPointerBuilder({ reading, clock })
+  return { clock, database, builder }
+}
+
+test("a small tenant is built in one round trip, again and again", async () => {
+  const { database, builder, clock } = made()
+  database.move(ACME, { a: 1 })
+  const first = await builder.build(ACME, STAGING, () => false)
+  expect(database.commands).toBe(1)
+  const has = new Set(first!.views.keys())
+  clock.advance(5_000)
+  const again = await builder.build(ACME, STAGING, (viewId) => has.has(viewId))
+  expect(database.commands).toBe(2)
+  expect(again!.views.size).toBe(0)
+  expect(again!.pointer).toEqual({ ...first!.pointer, readAtMs: clock.nowMs() })
+})
+
+test("a large one costs one more, for the chunks that are new", async () => {
+  const { database, builder } = made()
+  database.move(
+    ACME,
+    Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`key.${i}`, "x".repeat(1_000)])),
+  )
+  await builder.build(ACME, STAGING, () => false)
+  expect(database.commands).toBe(2)
+})
+
+test("the document is as old as the question, not as the answer", async () => {
+  const { database, builder, clock } = made()
+  database.move(ACME, { a: 1 })
+  const asked = clock.nowMs()
+  const opened = Promise.withResolvers<void>()
+  database.gate = opened.promise
+  const building = builder.build(ACME, STAGING, () => false)
+  clock.advance(4_000)
+  opened.resolve()
+  expect((await building)!.pointer.readAtMs).toBe(asked)
+})
+
+test("a pointer counts as moving for a minute after it moved, and while anything rolls out", async () => {
+  const { database, builder, clock } = made()
+  const moving = async () => (await builder.build(ACME, STAGING, () => false))!.pointer.moving
+  expect(await moving()).toBe(false)
+  database.move(ACME, { a: 1 })
+  clock.advance(59_999)
+  expect(await moving()).toBe(true)
+  clock.advance(1)
+  expect(await moving()).toBe(false)
+  const release = database.release({ a: 2 })
+  database.set(PLATFORM, {
+    stable: database.release({}),
+    candidate: { release, changeId: `~platform:chg_${"0".repeat(32)}` as never, step: 0, weightBp: 1 },
+  })
+  clock.advance(120_000)
+  expect(await moving()).toBe(true)
+})
+
+test("two tenants with the same values have different views", async () => {
+  const { database, builder } = made()
+  const other = "other" as TenantId
+  database.tenants.set(other, { status: "active", tier: "Pro" })
+  database.move(ACME, { a: 1 })
+  database.move(other, { a: 1 })
+  const of = async (tenantId: TenantId) =>
+    (await builder.build(tenantId, STAGING, () => false))!.pointer.stable
+  expect(await of(ACME)).not.toBe(await of(other))
+})

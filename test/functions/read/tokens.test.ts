@@ -1,0 +1,97 @@
+import { expect, test } from "vitest"
+import type { TenantId, TokenId } from "../../../core/ids.ts"
+import { RECHECK_MS } from "../../../functions/read/principals.ts"
+import { ACME, ADMIN_TOKEN, acmeWorld, jsonOf, VIEW } from "./world.ts"
+
+test("a revoked API token is refused within five seconds", async () => {
+  const world = acmeWorld()
+  const { token, tokenId } = world.apiToken(["viewer"])
+  expect((await world.call(VIEW, token)).statusCode).toBe(200)
+  world.database.tokens.set(tokenId, {
+    ...world.database.tokens.get(tokenId)!,
+    revokedAt: "2026-11-21T08:00:00Z",
+  })
+  world.clock.advance(RECHECK_MS)
+  expect((await world.call(VIEW, token)).statusCode).toBe(401)
+})
+
+test("a revoked reader token is refused as soon as the pointer document says so", async () => {
+  const world = acmeWorld()
+  const tokenId = `${ACME}:tok_${"a".repeat(32)}` as TokenId
+  const token = await world.reader([ACME], { tokenId })
+  expect((await world.call(VIEW, token)).statusCode).toBe(200)
+  world.database.revoked = [tokenId]
+  world.clock.advance(15_000)
+  expect(jsonOf(await world.call(VIEW, token)).code).toBe("UNAUTHENTICATED")
+  expect((await world.call(VIEW, await world.reader())).statusCode).toBe(200)
+})
+
+test("an API token expires to the millisecond, remembered or not", async () => {
+  const world = acmeWorld()
+  const { token, tokenId } = world.apiToken(["viewer"])
+  const row = world.database.tokens.get(tokenId)!
+  world.database.tokens.set(tokenId, {
+    ...row,
+    expiresAt: new Date(world.clock.nowMs() + 2_000).toISOString(),
+  })
+  world.clock.advance(1_999)
+  expect((await world.call(VIEW, token)).statusCode).toBe(200)
+  world.clock.advance(1)
+  expect((await world.call(VIEW, token)).statusCode).toBe(401)
+})
+
+test("an API token is asked for once in five seconds, however many come with it at once", async () => {
+  const world = acmeWorld()
+  const { token } = world.apiToken(["viewer"])
+  await world.call(VIEW, await world.reader())
+  const before = world.database.commands
+  await Promise.all(Array.from({ length: 100 }, () => world.call(VIEW, token)))
+  world.clock.advance(1_000)
+  await world.call(VIEW, token)
+  expect(world.database.commands - before).toBe(1)
+})
+
+test("an API token that was good serves on while the database is down; one that was never seen cannot be judged", async () => {
+  const world = acmeWorld()
+  const { token } = world.apiToken(["viewer"])
+  const unseen = world.apiToken(["viewer"]).token
+  await world.call(VIEW, token)
+  world.database.down = true
+  world.clock.advance(60_000)
+  expect((await world.call(VIEW, token)).statusCode).toBe(200)
+  expect(jsonOf(await world.call(VIEW, unseen)).code).toBe("DATABASE_UNAVAILABLE")
+})
+
+test("another secret behind a known token's address is refused, and does not disturb the right one", async () => {
+  const world = acmeWorld()
+  const { token } = world.apiToken(["viewer"])
+  const forged = `${token.slice(0, -43)}${"A".repeat(43)}`
+  expect((await world.call(VIEW, forged)).statusCode).toBe(401)
+  expect((await world.call(VIEW, token)).statusCode).toBe(200)
+  expect((await world.call(VIEW, forged)).statusCode).toBe(401)
+})
+
+test("a token of one tenant does not see another, a reader of several sees just those", async () => {
+  const world = acmeWorld()
+  const other = "other" as TenantId
+  world.database.tenants.set(other, { status: "active", tier: "Free" })
+  const path = `/api/v1/configs/tenant/${other}?environment=Staging`
+  const status = async (token: string) => (await world.call(path, token)).statusCode
+  expect(await status(world.apiToken(["tenant_admin"]).token)).toBe(404)
+  expect(await status(await world.reader([ACME]))).toBe(404)
+  expect(await status(await world.reader([ACME, other]))).toBe(200)
+  expect(await status(await world.reader("*"))).toBe(200)
+  expect(await status(ADMIN_TOKEN)).toBe(200)
+})
+
+test("no token is ever logged", async () => {
+  const world = acmeWorld()
+  const { token } = world.apiToken(["viewer"])
+  await world.call(VIEW, token)
+  world.database.down = true
+  world.clock.advance(400_000)
+  for (const bearer of [token, ADMIN_TOKEN, await world.reader()]) await world.call(VIEW, bearer)
+  expect(world.log.lines.length).toBeGreaterThan(0)
+  const logged = JSON.stringify(world.log.lines)
+  for (const secret of [token.slice(-43), ADMIN_TOKEN, "hsr_"]) expect(logged).not.toContain(secret)
+})

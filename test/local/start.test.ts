@@ -1,0 +1,144 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { readFile, writeFile } from "node:fs/promises"
+import { createServer } from "node:net"
+import { join } from "node:path"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { commandOf, isAlive } from "../../local/postgres/processes.ts"
+import { freePort, type RunningHotswap, removeHome, startHotswap, temporaryHome } from "../support/hotswap.ts"
+
+/** Starts it in a way that should fail, and gives what it said. */
+const startInVain = async (env: Record<string, string>): Promise<{ code: number; lines: string[] }> => {
+  const child = spawn(process.execPath, ["local/main.ts"], {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ["ignore", "ignore", "pipe"],
+  })
+  const said = child.stderr.toArray()
+  const [code] = (await once(child, "exit")) as [number]
+  const lines = Buffer.concat(await said)
+    .toString()
+    .trim()
+    .split("\n")
+  return { code, lines }
+}
+
+let home: string
+let hotswap: RunningHotswap
+const ports = { edge: 0, origin: 0 }
+beforeAll(async () => {
+  home = await temporaryHome()
+  ports.edge = await freePort()
+  ports.origin = await freePort()
+  hotswap = await startHotswap({ home, ports, env: { HOTSWAP_ADMIN_TOKEN: "" } })
+}, 90_000)
+afterAll(async () => {
+  await hotswap.stop()
+  await removeHome(home)
+})
+const keptToken = async (): Promise<string> =>
+  (JSON.parse(await readFile(join(home, "secrets.json"), "utf8")) as { adminToken: string }).adminToken
+
+test("the screen shows the address, the token and a first call to copy", async () => {
+  await expect.poll(() => hotswap.output(), { timeout: 10_000 }).toContain("Ctrl-C")
+  const screen = hotswap.output()
+  expect(screen).toContain(`http://localhost:${ports.edge}`)
+  expect(screen).toContain(`http://localhost:${ports.edge}/docs`)
+  expect(screen).toContain(`ADMIN="${await keptToken()}"`)
+  expect(screen).toContain(`curl -sS -X POST http://localhost:${ports.edge}/api/v1/tenants`)
+})
+
+test("the read function's inner routes are closed to whoever is not the edge", async () => {
+  const path = "/internal/pointer/acme-corp/Production"
+  for (const url of [hotswap.url, hotswap.originUrl])
+    for (const headers of [{}, { "hotswap-edge": "guessed" }])
+      expect((await fetch(url + path, { headers })).status).toBe(404)
+})
+
+test("a second start on the same home says who has it and leaves that one alone", async () => {
+  const { code, lines } = await startInVain({ HOTSWAP_HOME: home, PORT: "0" })
+  expect(code).toBe(1)
+  expect(lines).toEqual([
+    expect.stringMatching(/^hotswap: .* is in use by process \d+: stop it, or choose another HOTSWAP_HOME$/),
+  ])
+  expect((await fetch(`${hotswap.url}/ready`)).status).toBe(200)
+})
+
+test("a port that is taken is told before anything is started", async () => {
+  const taken = createServer().listen(0, "127.0.0.1")
+  await once(taken, "listening")
+  const { port } = taken.address() as { port: number }
+  const other = await temporaryHome()
+  try {
+    for (const variable of ["PORT", "ORIGIN_PORT"]) {
+      const { code, lines } = await startInVain({ HOTSWAP_HOME: other, PORT: "0", [variable]: String(port) })
+      expect(code).toBe(1)
+      expect(lines).toEqual([
+        expect.stringMatching(new RegExp(`^hotswap: ${variable}: port ${port} is taken`)),
+      ])
+    }
+  } finally {
+    taken.close()
+    await removeHome(other)
+  }
+})
+
+test("settings that make no sense end it with a line each", async () => {
+  const { code, lines } = await startInVain({ PORT: "http", REDIS_URL: "nowhere" })
+  expect(code).toBe(1)
+  expect(lines).toEqual([
+    expect.stringMatching(/^hotswap: PORT is "http"/),
+    expect.stringMatching(/^hotswap: REDIS_URL /),
+  ])
+})
+
+test.each([
+  [
+    { DATABASE_URL: "postgres://owner:hidden@127.0.0.1:9/none" },
+    /^hotswap: DATABASE_URL: the database at 127\.0\.0\.1:9\/none could not/,
+  ],
+  [{ REDIS_URL: "redis://:hidden@127.0.0.1:9" }, /^hotswap: REDIS_URL: no Redis answers at 127\.0\.0\.1:9/],
+  [{ HOTSWAP_ENVIRONMENTS: "One,one" }, /^hotswap: HOTSWAP_ENVIRONMENTS /],
+])(
+  "a neighbour that is not there, or a setting of a function's, ends it cleanly: %o",
+  async (env, line) => {
+    const other = await temporaryHome()
+    try {
+      const { code, lines } = await startInVain({
+        HOTSWAP_HOME: other,
+        PORT: "0",
+        ...(env as Record<string, string>),
+      })
+      expect(code).toBe(1)
+      expect(lines).toEqual([expect.stringMatching(line)])
+      expect(lines.join()).not.toContain("hidden")
+    } finally {
+      await removeHome(other)
+    }
+  },
+  60_000,
+)
+
+test("stopping takes everything down, and the next start has it all again", async () => {
+  const token = await keptToken()
+  const created = await hotswap.call("POST", "/api/v1/tenants", {
+    token,
+    body: { tenantId: "kept", name: "Kept" },
+  })
+  expect(created.status).toBe(201)
+  const workerd = Number(await readFile(join(home, "edge/workerd.pid"), "utf8"))
+  const postgres = Number((await readFile(join(home, "postgres/data/postmaster.pid"), "utf8")).split("\n")[0])
+  expect(await hotswap.stop()).toBe(0)
+  for (const pid of [workerd, postgres]) expect(commandOf(pid) ?? "", "it has ended").toBe("")
+  expect(isAlive(postgres)).toBe(false)
+  for (const url of [hotswap.url, hotswap.originUrl]) await expect(fetch(`${url}/health`)).rejects.toThrow()
+
+  hotswap = await startHotswap({ home, ports, env: { HOTSWAP_ADMIN_TOKEN: "" } })
+  expect((await hotswap.call("GET", "/api/v1/tenants/kept", { token })).status).toBe(200)
+}, 90_000)
+
+test("the mark of a process that was killed, whose id another has now, does not keep it from starting", async () => {
+  await hotswap.stop()
+  await writeFile(join(home, "holder.json"), JSON.stringify({ pid: process.pid, start: "long ago" }))
+  hotswap = await startHotswap({ home, ports, env: { HOTSWAP_ADMIN_TOKEN: "" } })
+  expect((await fetch(`${hotswap.url}/ready`)).status).toBe(200)
+}, 90_000)
