@@ -1,5 +1,5 @@
 import type { Environment } from "./environment.ts"
-import { type ScopeId, type TenantId, type TokenId, isTenant } from "./ids.ts"
+import { isTenant, type ScopeId, type TenantId, type TokenId } from "./ids.ts"
 
 export const ROLES = ["viewer", "engineer", "manager", "compliance", "tenant_admin", "reader"] as const
 /** What a token of a tenant may be. `platform_admin` is given only to the platform's own tokens. */

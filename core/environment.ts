@@ -2,7 +2,12 @@
 export type Environment = string & { readonly __brand: "Environment" }
 
 /** The order in which configuration is promoted when nothing else is declared. */
-export const DEFAULT_ENVIRONMENTS = ["Development", "QA", "Staging", "Production"] as unknown as readonly Environment[]
+export const DEFAULT_ENVIRONMENTS = [
+  "Development",
+  "QA",
+  "Staging",
+  "Production",
+] as unknown as readonly Environment[]
 
 const NAME = /^[A-Za-z][A-Za-z0-9-]{0,31}$/
 

@@ -52,7 +52,8 @@ export const layerOf = (scope: ScopeId): Layer =>
   scope === PLATFORM ? "platform" : scope.startsWith("~tier.") ? "tier" : "tenant"
 export const isTenant = (scope: ScopeId): scope is TenantId => layerOf(scope) === "tenant"
 
-export const parseConfigKey = (text: string): ConfigKey | null => (KEY.test(text) ? (text as ConfigKey) : null)
+export const parseConfigKey = (text: string): ConfigKey | null =>
+  KEY.test(text) ? (text as ConfigKey) : null
 
 export const configIdOf = (scope: ScopeId, environment: Environment, key: ConfigKey): ConfigId =>
   `${scope}:${environment}:${key}` as ConfigId

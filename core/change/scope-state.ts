@@ -1,7 +1,7 @@
 import type { AuditBody } from "../audit/entry.ts"
 import type { Environment } from "../environment.ts"
 import type { ChangeId, ChunkId, ConfigKey, ReleaseId, ScopeId, Tier } from "../ids.ts"
-import type { Json, JsonObject } from "../json.ts"
+import type { JsonObject } from "../json.ts"
 import type { Candidate, ChunkTexts, Manifest, Pointer } from "../release/release.ts"
 import type { Change, Edit } from "./change.ts"
 

@@ -44,6 +44,8 @@ const GRACE_MS = 10_000
 /** Between two attempts in the background. */
 const RETRY_MS = 500
 const LOST_AFTER_MS = 30_000
+/** How often the origin is asked for a pointer whose views can be had. */
+const QUESTIONS_MAX = 3
 
 export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Parts): Pointers => {
   const memory = new Bounded<HeldPointer>(MEMORY_BYTES)
@@ -107,12 +109,13 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
     const before = held(scope)
     const due = isKeepDue(document.revision, before?.kept ?? null, Date.now())
     const kept = due ? { revision: document.revision, atMs: Date.now() } : (before?.kept ?? null)
-    if (!adopt(scope, { document, kept })) {
+    if (adopt(scope, { document, kept })) {
+      caller.waitUntil(writeSharedPointer(scope, { document, kept }))
+      if (due) caller.waitUntil(keep(scope, { document, kept }, caller))
+    } else if (before?.document.revision !== document.revision) {
       warn("origin went back to an older revision", { scope: scope.name, revision: document.revision })
       return failed(scope)
     }
-    caller.waitUntil(writeSharedPointer(scope, { document, kept }))
-    if (due) caller.waitUntil(keep(scope, { document, kept }, caller))
     const pointer = held(scope)
     // An origin that can only tell something old is no reason to make every reader wait for it.
     if (!pointer || ageOf(pointer, Date.now()) > pointer.staleness.staleMs) return failed(scope)
@@ -125,15 +128,18 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
     if (shared) adopt(scope, shared)
     const known = held(scope)
     if (!force && known && ageOf(known, Date.now()) <= known.staleness.freshMs) return "current"
-    const told = await origin.pointer(scope, caller.trace())
-    if (told === "unreachable") return failed(scope)
-    if (told === "absent") {
-      caller.waitUntil(forget(scope, known !== null))
-      return "absent"
+    // The pointer may move between two questions and the view it named be gone: then ask for where it is now.
+    for (let question = 0; question < QUESTIONS_MAX; question++) {
+      const told = await origin.pointer(scope, caller.trace())
+      if (told === "unreachable") return failed(scope)
+      if (told === "absent") {
+        caller.waitUntil(forget(scope, known !== null))
+        return "absent"
+      }
+      const goesOn = known === null || supersedes(told, known)
+      if (!goesOn || (await isReadable(scope, told, caller))) return accept(scope, told, caller)
     }
-    const goesOn = known === null || supersedes(told, known)
-    if (goesOn && !(await isReadable(scope, told, caller))) return failed(scope)
-    return accept(scope, told, caller)
+    return failed(scope)
   }
 
   const refresh = (scope: Scope, caller: Caller, force = false): Promise<Refreshed> =>

@@ -17,6 +17,8 @@ export interface AppDeps {
   newId(): string
   /** A slug, a scope's name, or an external id `system:id`, as the scope it names. */
   resolveScope(text: string): Promise<ScopeId | null>
+  /** Is there such a scope, and is it not deleted? */
+  exists(scope: ScopeId): Promise<boolean>
 }
 
 type Bindings = { Bindings: { event?: FunctionUrlEvent }; Variables: { instance: string } }
@@ -67,6 +69,7 @@ const knockOf = async (context: Context<Bindings>, deps: AppDeps): Promise<Knock
     instance: context.get("instance"),
     principal: async () => await authenticate(deps.door, request.header("authorization")),
     headerScope: resolve,
+    exists: (scope) => deps.exists(scope),
   }
 }
 

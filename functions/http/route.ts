@@ -36,6 +36,8 @@ export interface Knock {
   principal(): Promise<Principal>
   /** The scope that `X-Tenant-ID` names; throws when it names none this principal may see. */
   headerScope(principal: Principal): Promise<ScopeId | null>
+  /** Is there such a scope, and is it not deleted? */
+  exists(scope: ScopeId): Promise<boolean>
 }
 
 export interface Input<Params, Query, Body> {
@@ -73,6 +75,8 @@ export interface RouteSpec<Params extends z.ZodType, Query extends z.ZodType, Bo
   query?: Query
   body?: Body
   replies: Readonly<Record<number, Described>>
+  /** What it reads outlives the tenant. */
+  evenDeleted?: true
   where?: (
     input: Input<z.output<Params>, z.output<Query>, z.output<Body>>,
     principal: Principal,
@@ -107,6 +111,14 @@ const forbidden = (principal: Principal, action: Action, where: Where): Refusal 
 export const permit = (principal: Principal, action: Action, where: Where): void => {
   if (where.scope && !sees(principal, where.scope)) throw tenantNotFound(where.scope)
   if (!may(principal, action, where)) throw forbidden(principal, action, where)
+}
+
+/**
+ * Whoever sees every tenant sees those that are not there as well: a read has to ask. A tenant's own token
+ * was found with its tenant, and a mutation finds out by itself.
+ */
+const mustExist = async (knock: Knock, principal: Principal, { scope }: Where): Promise<void> => {
+  if (scope && principal.tenants === "*" && !(await knock.exists(scope))) throw tenantNotFound(scope)
 }
 
 const checkTenantHeader = async (knock: Knock, principal: Principal, where: Where): Promise<void> => {
@@ -153,6 +165,7 @@ export const route = <Params extends z.ZodType, Query extends z.ZodType, Body ex
     if (spec.action !== null) {
       permit(principal, spec.action, where)
       await checkTenantHeader(knock, principal, where)
+      if (!readsBody && !spec.evenDeleted) await mustExist(knock, principal, where)
     }
     const ifMatch = knock.header("if-match")
     return await spec.run({

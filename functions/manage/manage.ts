@@ -16,6 +16,7 @@ import { configRoutes } from "./configs.ts"
 import type { ManageDeps } from "./deps.ts"
 import { docsRoutes } from "./docs.ts"
 import { explainRoute } from "./explain.ts"
+import { createInvocations } from "./invocation.ts"
 import { openapiText } from "./openapi.ts"
 import { resolveScope } from "./parse.ts"
 import { promoteRoute } from "./promote.ts"
@@ -67,7 +68,8 @@ const routesOf = (deps: ManageDeps): Route[] => [
 
 /** Everything that alters anything, and the reference, behind one door. */
 export const createManage = (platform: ManagePlatform): Manage => {
-  const deps = depsOf(platform)
+  const invocations = createInvocations(platform.background)
+  const deps = depsOf({ ...platform, background: invocations.background })
   let reference: string | undefined
   const openapi = (): string => {
     reference ??= openapiText(app)
@@ -83,6 +85,7 @@ export const createManage = (platform: ManagePlatform): Manage => {
       log: platform.log,
       newId: () => platform.ids.uuid(),
       resolveScope: (text) => resolveScope(text, deps.findExternal),
+      exists: async (scope) => (await findTenant(platform.db, scope as TenantId)) !== null,
     },
     routes,
   )
@@ -90,11 +93,7 @@ export const createManage = (platform: ManagePlatform): Manage => {
   return {
     app,
     routes,
-    handler: async (event, context) => {
-      const result = await inner(event, context)
-      // The runtime freezes after the answer: what was to be published is published first.
-      await platform.background.settled()
-      return result
-    },
+    // The runtime freezes after the answer: what was to be published is published first.
+    handler: (event, context) => invocations.toTheEnd(() => inner(event, context)),
   }
 }

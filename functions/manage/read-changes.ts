@@ -12,7 +12,6 @@ import { permit } from "../http/route.ts"
 import type { ManageDeps } from "./deps.ts"
 import { changeNotFound } from "./parse.ts"
 import { diffOf, showChange } from "./show.ts"
-import { mustBe } from "./tenant-parts.ts"
 
 type Deps = Pick<ManageDeps, "db" | "settings">
 
@@ -82,7 +81,6 @@ export const listShownChanges = async (
     ...(states.length > 0 ? { states: states as ChangeState["state"][] } : {}),
     ...(before ? { before } : {}),
   })
-  if (rows.length === 0) await mustBe(deps, scope)
   const page = rows.slice(0, limit)
   const last = rows.length > limit ? page.at(-1) : undefined
   return {

@@ -1,7 +1,6 @@
-import type { ScopeId, TenantId } from "../../core/ids.ts"
+import type { ScopeId } from "../../core/ids.ts"
 import type { JsonObject } from "../../core/json.ts"
-import { findTenant, type TenantRow } from "../../db/queries/tenants.ts"
-import { tenantNotFound } from "../http/route.ts"
+import type { TenantRow } from "../../db/queries/tenants.ts"
 import type { ManageDeps } from "./deps.ts"
 
 const SLUG_MAX = 63
@@ -47,9 +46,4 @@ export const showTenant = (tenant: TenantRow): JsonObject => ({
 export const publishEverywhere = (deps: ManageDeps, scope: ScopeId): void => {
   for (const environment of deps.settings.environments)
     deps.background.waitUntil(deps.publisher.publish(scope, environment))
-}
-
-/** Throws TENANT_NOT_FOUND: an empty list says nothing about whether there is a tenant. */
-export const mustBe = async ({ db }: Pick<ManageDeps, "db">, scope: ScopeId): Promise<void> => {
-  if (!(await findTenant(db, scope as TenantId))) throw tenantNotFound(scope)
 }

@@ -40,6 +40,8 @@ export const checkWish = (wish: Wish, issuer: Principal): void => {
     throw badBody("/roles", "`reader` stands alone: it is for applications.")
   if (reads && wish.environment === null)
     throw badBody("/environment", "A reader is bound to one environment.")
+  if (wish.roles.includes("platform_admin") && wish.tenants !== "*")
+    throw badBody("/tenants", "A platform admin is one of every tenant.")
   if (issuer.environment !== null && wish.environment !== issuer.environment)
     throw new Refusal("FORBIDDEN", `The token is bound to ${issuer.environment}, and so is what it issues.`)
 }

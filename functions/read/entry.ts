@@ -59,12 +59,7 @@ export const okOf = (headers: Record<string, string>, body: string): FunctionUrl
   isBase64Encoded: false,
 })
 
-const answerOf = (
-  view: View,
-  head: string,
-  tail: string,
-  headers: Record<string, string>,
-): ArmAnswer => ({
+const answerOf = (view: View, head: string, tail: string, headers: Record<string, string>): ArmAnswer => ({
   view,
   etag: headers.etag!,
   ok: okOf(headers, `${head}${viewText(view)}${tail}`),

@@ -18,6 +18,8 @@ import { unavailable } from "./unavailable.ts"
 export interface Pointers {
   /** At once if memory may answer. `null`: there is no such tenant. Throws DATABASE_UNAVAILABLE. */
   of(tenantId: TenantId, environment: Environment): Entry | Promise<Entry | null>
+  /** As PostgreSQL has it now, for people, who look at what they have just done; if it is down, as {@link of}. */
+  latest(tenantId: TenantId, environment: Environment): Promise<Entry | null>
   /** Milliseconds since PostgreSQL was read. */
   ageMs(entry: Entry): number
 }
@@ -56,6 +58,8 @@ export const createPointers = (deps: {
   /** The newest revision served of each, also of those whose entry had to go: there is no way back. */
   const served = createLru<string, Revision>(REVISIONS_MAX)
   const flights = new Map<string, Flight>()
+  const reading = new Map<string, Promise<Entry | null>>()
+  const next = new Map<string, Promise<Entry | null>>()
   let databaseFailedMs = Number.NEGATIVE_INFINITY
 
   const ageMs = (entry: Entry): number => Math.max(0, clock.nowMs() - entry.pointer.readAtMs)
@@ -197,6 +201,38 @@ export const createPointers = (deps: {
     return flight.result
   }
 
+  const readLatest = async (tenantId: TenantId, environment: Environment): Promise<Entry | null> => {
+    const former = memory.get(addressOf(tenantId, environment)) ?? null
+    try {
+      const entry = await fromDatabase(tenantId, environment, former)
+      return entry ? install(entry) : forget(tenantId, environment)
+    } catch (error) {
+      log.warn("the latest could not be read; what is known is served", { error, tenantId, environment })
+      return await of(tenantId, environment)
+    }
+  }
+
+  /**
+   * Whoever asks while a read is under way waits for the next one: that under way may have looked before
+   * the write whose effect they ask for. So there is one at a time of each, however many ask.
+   */
+  const latest: Pointers["latest"] = (tenantId, environment) => {
+    const address = addressOf(tenantId, environment)
+    const waiting = next.get(address)
+    if (waiting !== undefined) return waiting
+    const before = reading.get(address)
+    const mine = (before ? before.catch(() => null) : Promise.resolve()).then(() => {
+      next.delete(address)
+      const result = readLatest(tenantId, environment)
+      reading.set(address, result)
+      return result.finally(() => {
+        if (reading.get(address) === result) reading.delete(address)
+      })
+    })
+    next.set(address, mine)
+    return mine
+  }
+
   const ahead = (entry: Entry, now: number): Entry => {
     if (now >= entry.refreshAtMs) {
       entry.refreshAtMs = now + RETRY_MS
@@ -205,17 +241,16 @@ export const createPointers = (deps: {
     return entry
   }
 
-  return {
-    ageMs,
-    of(tenantId, environment) {
-      const entry = memory.get(addressOf(tenantId, environment))
-      if (entry === undefined) return fly(tenantId, environment, false)
-      const now = clock.nowMs()
-      const age = now - entry.pointer.readAtMs
-      if (age <= entry.staleness.freshMs) return entry
-      if (age < entry.staleness.rereadMs) return ahead(entry, now)
-      if (now - databaseFailedMs < FAILED_MS && age <= deps.ttlMs) return ahead(entry, now)
-      return fly(tenantId, environment, false)
-    },
+  const of: Pointers["of"] = (tenantId, environment) => {
+    const entry = memory.get(addressOf(tenantId, environment))
+    if (entry === undefined) return fly(tenantId, environment, false)
+    const now = clock.nowMs()
+    const age = now - entry.pointer.readAtMs
+    if (age <= entry.staleness.freshMs) return entry
+    if (age < entry.staleness.rereadMs) return ahead(entry, now)
+    if (now - databaseFailedMs < FAILED_MS && age <= deps.ttlMs) return ahead(entry, now)
+    return fly(tenantId, environment, false)
   }
+
+  return { ageMs, of, latest }
 }

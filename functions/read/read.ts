@@ -129,7 +129,10 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
     if (!may(principal, "view.read", { scope, environment }))
       throw new Refusal("FORBIDDEN", "Reading views takes one of the roles reader, viewer and above.")
     if (!isTenant(scope)) return await special.ofScope(scope, environment, query)
-    const held = pointers.of(scope, environment)
+    // Applications read with reader tokens, from memory; everybody else looks at what they have just done.
+    const held = principal.roles.includes("reader")
+      ? pointers.of(scope, environment)
+      : pointers.latest(scope, environment)
     const entry = held instanceof Promise ? await held : held
     if (entry === null) throw tenantNotFound(scope)
     checkPointer(entry, principal)

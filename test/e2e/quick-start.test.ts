@@ -110,3 +110,16 @@ test("an application reads at the edge with a token that it can check by itself"
     ).status,
   ).toBe(404)
 })
+
+test("whoever has just written something reads it back at once", async () => {
+  const { call } = hotswap
+  await call("POST", "/api/v1/tenants", { body: { tenantId: "hooli", name: "Hooli" } })
+  await call("POST", "/api/v1/configs", {
+    body: { tenantId: "hooli", key: "limit", value: 0, environment: "Development" },
+  })
+  for (let limit = 1; limit <= 10; limit++) {
+    await call("PUT", "/api/v1/configs/hooli:Development:limit", { body: { value: limit } })
+    const read = await call("GET", "/api/v1/configs/tenant/hooli?environment=Development")
+    expect(read.body.configs).toEqual({ limit })
+  }
+})

@@ -23,7 +23,7 @@ export interface Answer {
 /** Reads one tenant, and throws at the first answer that is not 200, was never written, or steps back. */
 export type Reader = (base: string) => Promise<Answer>
 
-const ENVIRONMENT = "Development"
+export const ENVIRONMENT = "Development"
 const KEY = "counter"
 
 /** Nothing hangs for longer, whatever is broken. */
@@ -79,3 +79,20 @@ export const createReader = (tenant: CountingTenant): Reader => {
 
 const goesOn = (last: string | null, next: string): boolean =>
   last === null || last === next || isNewer(parseRevision(next)!, parseRevision(last)!)
+
+/** A pointer that moved lately is 8 s old at the most; a busy machine may take some more to say so. */
+export const MOVING_BOUND = { timeout: 8_000 + 7_000, interval: 50 }
+
+/** Reads at the edge and behind it until both give what was acknowledged; no answer on the way may be wrong. */
+export const expectAcknowledged = async (
+  hotswap: RunningHotswap,
+  tenant: CountingTenant,
+  { edge, origin } = { edge: createReader(tenant), origin: createReader(tenant) },
+): Promise<void> => {
+  await expect
+    .poll(
+      async () => [(await edge(hotswap.url)).value, (await origin(hotswap.originUrl)).value],
+      MOVING_BOUND,
+    )
+    .toEqual([tenant.acknowledged, tenant.acknowledged])
+}

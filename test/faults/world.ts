@@ -4,11 +4,13 @@ import { join } from "node:path"
 import { type PostgresServer, startPostgres } from "../../local/postgres.ts"
 import { startRedis } from "../../local/redis/start.ts"
 import { keepSecrets, keySets } from "../../local/secrets.ts"
-import { EDGE_SECRET } from "../support/scripted-origin.ts"
 import { type FaultyWire, startFaultyWire } from "../support/faults.ts"
 import { freePort, type RunningHotswap, removeHome, startHotswap, temporaryHome } from "../support/hotswap.ts"
 import { type LyingRedis, startLyingRedis } from "../support/lying-redis.ts"
 import { redisServerBinary, startRedisServer } from "../support/redis.ts"
+import { EDGE_SECRET } from "../support/scripted-origin.ts"
+
+import { ENVIRONMENT } from "./tenant.ts"
 
 type Stop = () => Promise<unknown>
 
@@ -18,6 +20,8 @@ export interface World {
   /** Before the Upstash front. */
   redisWire: FaultyWire
   redis: LyingRedis
+  /** The pointer document that Redis really holds. */
+  keptPointer(tenantId: string): Promise<string | null>
   databaseWire: FaultyWire
   /** The public keys of reader tokens, for an edge that is not Hotswap's own. */
   readerKeys: string
@@ -42,7 +46,8 @@ export const startWorld = async (): Promise<World> => {
   const home = await temporaryHome()
   const directory = await mkdtemp(join(tmpdir(), "hotswap-database-"))
   const start = (port?: number): Promise<PostgresServer> =>
-    startPostgres({ directory, durability: "test", ...(port === undefined ? {} : { port }) })
+    // What is acknowledged has to outlive a kill -9.
+    startPostgres({ directory, durability: "full", ...(port === undefined ? {} : { port }) })
   const [backing, first] = await Promise.all([startBackingRedis(), start()])
   let postgres = first
   const redis = await startLyingRedis(backing)
@@ -66,6 +71,12 @@ export const startWorld = async (): Promise<World> => {
     hotswap: await launch(),
     redisWire,
     redis,
+    keptPointer: async (tenantId) => {
+      const answer = await fetch(`${backing.url}/get/hotswap:{${tenantId}}:pointer:${ENVIRONMENT}`, {
+        headers: { authorization: `Bearer ${backing.token}` },
+      })
+      return ((await answer.json()) as { result: string | null }).result
+    },
     databaseWire,
     readerKeys: keySets(await keepSecrets(home)).verifying,
     kill: () => world.hotswap.kill("group"),

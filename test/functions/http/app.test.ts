@@ -51,6 +51,7 @@ const appOf = (...routes: Parameters<typeof createApp>[1]): App =>
       log: { error: (message, fields) => void logged.push([message, fields]) },
       newId: () => "an-id",
       resolveScope: async () => null,
+      exists: async () => true,
     },
     routes,
   )

@@ -122,6 +122,7 @@ describe("a token", () => {
     const all = (await must(issue({ ...reader, tenants: "*" }, path), 201)).body
     expect(decodeJwt(all.token.slice(4))).toMatchObject({ tenants: "*" })
     await must(issue({ ...reader, tenants: ["acme", "nobody"] }, path), 404)
+    await must(issue({ subject: "root", roles: ["platform_admin"], tenants: ["acme"] }, path), 400)
     const admin = (await must(issue({ subject: "root", roles: ["platform_admin"] }, path), 201)).body
     expect(admin.token).toMatch(/^hs_~platform_/)
     await must(world.call("GET", "/api/v1/tenants", { token: admin.token }), 200)

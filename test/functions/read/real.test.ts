@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { PLATFORM } from "../../../core/ids.ts"
+import { PLATFORM, tierScope } from "../../../core/ids.ts"
 import { setTenantStatus } from "../../../db/queries/tenants.ts"
 import { revokeToken } from "../../../db/queries/tokens.ts"
 import { RECHECK_MS } from "../../../functions/read/principals.ts"
@@ -141,4 +141,13 @@ test("an ended connection is replaced: the next read is answered", async () => {
   await world.endConnections()
   world.clock.advance(10_000)
   expect((await world.call(pathOf(tenant), token)).statusCode).toBe(200)
+})
+
+test("the platform and a tier are read by the platform's admin", async () => {
+  await world.commit(PLATFORM, "shared.by.all", 1)
+  await world.commit(tierScope("Free"), "for.free", 2)
+  const of = async (scope: string) => jsonOf(await world.call(pathOf(scope), ADMIN_TOKEN)).configs
+  expect(await of(PLATFORM)).toMatchObject({ "shared.by.all": 1 })
+  expect(await of(tierScope("Free"))).toMatchObject({ "shared.by.all": 1, "for.free": 2 })
+  expect(await of(tierScope("Enterprise"))).not.toHaveProperty("for.free")
 })

@@ -152,7 +152,10 @@ describe("the platform and the tiers", () => {
     const platform = jsonOf(await world.call(path(PLATFORM), ADMIN_TOKEN))
     expect(platform).toMatchObject({ tenantId: PLATFORM, configs: { everywhere: 1, "limit.b": 1 } })
     const tier = jsonOf(await world.call(`${path(tierScope("Pro"))}&detail=full`, ADMIN_TOKEN))
-    expect(tier.configs).toMatchObject({ everywhere: { layer: "platform" }, "limit.b": { value: 5, layer: "tier" } })
+    expect(tier.configs).toMatchObject({
+      everywhere: { layer: "platform" },
+      "limit.b": { value: 5, layer: "tier" },
+    })
     const one = jsonOf(await world.call(`${path(PLATFORM)}&key=everywhere`, ADMIN_TOKEN))
     expect(one.configs).toEqual({ everywhere: 1 })
   })

@@ -210,7 +210,6 @@ export const fakeDatabase = (clock: { now(): Date }) => {
       return {
         epoch: database.epoch,
         layers,
-        movedAt: null,
         manifests: new Map(ids.map((id) => [id, manifests.get(id)!])),
         chunks: new Map(),
       }
