@@ -5,8 +5,7 @@ import { DatabaseUnavailable, explain } from "./unavailable.ts"
 
 /** A query of Drizzle's that has been `.prepare(name)`d: planned once for each connection, then one round trip. */
 export interface Prepared<Values, Rows> {
-  readonly build: (db: PostgresJsDatabase) => { execute(values?: Record<string, unknown>): Promise<Rows> }
-  readonly values?: (values: Values) => Record<string, unknown>
+  readonly build: (db: PostgresJsDatabase) => { execute(values?: Values): Promise<Rows> }
 }
 
 export interface ConnectionOptions {

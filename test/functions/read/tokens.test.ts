@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import type { TenantId, TokenId } from "../../../core/ids.ts"
 import { RECHECK_MS } from "../../../functions/read/principals.ts"
-import { ACME, ADMIN_TOKEN, ACME, acmeWorld, jsonOf, VIEW } from "./world.ts"
+import { ACME, ADMIN_TOKEN, acmeWorld, jsonOf, VIEW } from "./world.ts"
 
 test("a revoked API token is refused within five seconds", async () => {
   const world = acmeWorld()
