@@ -33,12 +33,6 @@ const isConnectionError = (error: unknown): boolean => {
   return typeof code === "string" && /^(CONNECTION_|CONNECT_|E[A-Z]+$)/.test(code)
 }
 
-/** The SQLSTATE of an error that PostgreSQL reported, else `null`. */
-export const sqlState = (error: unknown): string | null => {
-  const cause = explain(error)
-  return cause instanceof postgres.PostgresError ? cause.code : null
-}
-
 /** Did a unique constraint refuse? Optionally, that one? */
 export const isUniqueViolation = (error: unknown, constraint?: string): boolean => {
   const cause = explain(error)

@@ -14,7 +14,7 @@ import { type Move, periodsOf } from "./periods.ts"
 import { type KeptReply, type StoredReply, storedReply } from "./replies.ts"
 import { type DocumentRow, type PointerRow, pointerOf, sortOut } from "./rows.ts"
 
-export { type CommitReply, type Committed, commitScope } from "./commit.ts"
+export { commitScope } from "./commit.ts"
 export { findReply, type StoredReply } from "./replies.ts"
 
 export interface LoadRequest {

@@ -8,7 +8,7 @@ export type OriginAnswer<T> = T | "absent" | "unreachable"
 
 /** What the edge asks the read function for itself. */
 export interface Origin {
-  pointer(scope: Scope, trace: string | null): Promise<OriginAnswer<PointerDocument>>
+  pointer(scope: Scope, trace: string | null, deadlineMs: number): Promise<OriginAnswer<PointerDocument>>
   /** The text, not yet checked to be the view's. */
   view(scope: Scope, part: ViewPart, trace: string | null): Promise<OriginAnswer<string>>
 }
@@ -52,13 +52,13 @@ export const createOrigin = (settings: Settings): Origin => {
   }
 
   return {
-    pointer: async (scope, trace) => {
+    pointer: async (scope, trace, deadlineMs) => {
       // The age counts from before the question was sent: rather a little too old than too young.
       const askedAtMs = Date.now()
       return await ask(
         `/internal/pointer/${scope.name}`,
         trace,
-        originDeadlineMs,
+        deadlineMs,
         "TENANT_NOT_FOUND",
         async (response) => {
           const told = (await response.json()) as { ageMs?: unknown } | null

@@ -1,3 +1,4 @@
+import type { ViewId } from "../../core/ids.ts"
 import { LAST_KNOWN_GOOD_MS, type PointerDocument } from "../../core/release/pointer-document.ts"
 import { viewBits } from "../../core/release/view-id.ts"
 import { Bounded } from "./bounded.ts"
@@ -44,6 +45,8 @@ const GRACE_MS = 10_000
 /** Between two attempts in the background. */
 const RETRY_MS = 500
 const LOST_AFTER_MS = 30_000
+/** Where nothing is known that could be told instead, a late answer is better than none: so many deadlines are waited. */
+const PATIENCE = 3
 /** How often the origin is asked for a pointer whose views can be had. */
 const QUESTIONS_MAX = 3
 
@@ -101,7 +104,9 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
     const had = [before?.stable.view, before?.candidate?.view]
     const wanted = [document.stable, document.candidate?.view].filter((view) => view !== undefined)
     const missing = wanted.filter((view) => !had.includes(view) && (before || viewBits(view) === 0))
-    const loaded = await Promise.all(missing.map((view) => views.load(scope, { view, index: null }, caller)))
+    const waitMs = before ? deadlineMs : deadlineMs * PATIENCE
+    const load = (view: ViewId) => views.load(scope, { view, index: null }, caller, waitMs)
+    const loaded = await Promise.all(missing.map(load))
     return loaded.every((content) => typeof content !== "string")
   }
 
@@ -130,7 +135,7 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
     if (!force && known && ageOf(known, Date.now()) <= known.staleness.freshMs) return "current"
     // The pointer may move between two questions and the view it named be gone: then ask for where it is now.
     for (let question = 0; question < QUESTIONS_MAX; question++) {
-      const told = await origin.pointer(scope, caller.trace())
+      const told = await origin.pointer(scope, caller.trace(), known ? deadlineMs : deadlineMs * PATIENCE)
       if (told === "unreachable") return failed(scope)
       if (told === "absent") {
         caller.waitUntil(forget(scope, known !== null))
@@ -179,12 +184,17 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
   }
 
   const awaitRefresh = async (scope: Scope, caller: Caller, force: boolean) => {
-    const outcome = await waitFor(refresh(scope, caller, force), deadlineMs)
+    const refreshed = refresh(scope, caller, force)
+    const outcome = await waitFor(refreshed, deadlineMs)
     if (outcome === "absent") return "absent"
     if (outcome === LATE) failed(scope)
     const pointer = held(scope)
     if (pointer) return readingOf(pointer)
-    return (await restore(scope, caller)) ?? "unreachable"
+    const restored = await restore(scope, caller)
+    if (restored || outcome !== LATE) return restored ?? "unreachable"
+    const late = await waitFor(refreshed, deadlineMs * (PATIENCE - 1))
+    const arrived = held(scope)
+    return late === "absent" ? late : arrived ? readingOf(arrived) : "unreachable"
   }
 
   return {

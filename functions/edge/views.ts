@@ -34,7 +34,8 @@ export interface Views {
   remembered(scope: Scope, part: ViewPart): ViewContent | undefined
   /** What of the view is in memory and holds the key, if it is in the view at all. */
   holding(scope: Scope, arm: Arm, key: string): ViewContent | undefined
-  load(scope: Scope, part: ViewPart, caller: Caller): Promise<OriginAnswer<ViewContent>>
+  /** Waits for it for the origin's deadline, unless told to wait for another time. */
+  load(scope: Scope, part: ViewPart, caller: Caller, waitMs?: number): Promise<OriginAnswer<ViewContent>>
   /** Takes a text that was kept elsewhere, if it is the view's. */
   accept(scope: Scope, part: ViewPart, text: string): Promise<boolean>
 }
@@ -117,14 +118,14 @@ export const createViews = (origin: Origin, deadlineMs: number): Views => {
     holding: (scope, { view, bits }, key) =>
       (bits > 0 ? remembered(scope, { view, index: chunkIndex(key, bits) }) : undefined) ??
       remembered(scope, { view, index: null }),
-    load: async (scope, part, caller) => {
+    load: async (scope, part, caller, waitMs = deadlineMs) => {
       const name = partName(scope, part)
       const known = memory.get(name)
       if (known) return known
       if (Date.now() - (failedAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < RETRY_MS) return "unreachable"
       const flight = flights.join(name, caller, () => attemptSafely(scope, part, caller))
       // A large view may come too late for this reader; the flight goes on and serves the next one.
-      const loaded = await waitFor(flight, deadlineMs)
+      const loaded = await waitFor(flight, waitMs)
       if (loaded !== LATE && loaded !== "unreachable") return loaded
       failedAtMs.set(name, Date.now(), 1)
       return "unreachable"

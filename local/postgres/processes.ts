@@ -42,7 +42,7 @@ export const startOf = (pid: number): string | null => {
   }
 }
 
-export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
 /** Resolves to whether `condition` came true before `limitMs` were over. */
 export const waitUntil = async (condition: () => boolean, limitMs: number): Promise<boolean> => {

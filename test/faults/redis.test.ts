@@ -11,6 +11,8 @@ import {
 import { startWorld, type World } from "./world.ts"
 
 const LIES: readonly Lie[] = ["older", "truncated", "foreign", "forged", "forgetful", "mute"]
+/** Where nothing was read yet, so that nothing is in the memory of any function. */
+const COLD = ["QA", "Staging", "Production"]
 const TAKEN = { status: 200, code: undefined }
 
 let world: World
@@ -70,12 +72,17 @@ test("a Redis that takes five seconds is waited for once, by one read of many", 
   const { call } = world.hotswap
   const tenant = await knownTenant("slowed")
   await createTenant(world.hotswap, "cold")
+  const tokens = new Map<string, string>()
+  for (const environment of COLD) {
+    const body = { subject: "shop", roles: ["reader"], environment }
+    const issued = await call<{ token: string }>("POST", "/api/v1/tenants/cold/tokens", { body })
+    tokens.set(environment, issued.body.token)
+  }
   await world.redisWire.set("slow")
   const before = world.redis.count("GET")
-  // Nothing of these is in the memory of any function.
-  for (const environment of ["QA", "Staging", "Production"]) {
+  for (const environment of COLD) {
     const path = `/api/v1/configs/tenant/cold?environment=${environment}`
-    expect((await call("GET", path, { origin: true })).status).toBe(200)
+    expect((await call("GET", path, { origin: true, token: tokens.get(environment)! })).status).toBe(200)
   }
   const waited = world.redis.count("GET")
   expect(waited).toBeGreaterThan(before)

@@ -12,7 +12,7 @@ export interface TestDatabase {
 }
 
 /** The run's server, as `role` on `database`. */
-export const testUrl = (role: DatabaseRole, database: string): string => {
+const testUrl = (role: DatabaseRole, database: string): string => {
   const { port, passwords } = inject("postgres")
   return `postgres://${role}:${passwords[role]}@127.0.0.1:${port}/${database}`
 }

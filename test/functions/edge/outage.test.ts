@@ -149,6 +149,23 @@ test("where only the stable view was kept, the candidate's readers are given tha
   expect(await both.json()).toMatchObject({ configs: { a: 1 }, candidate: null })
 })
 
+test("where nothing is known, a reader waits longer than where something is", async () => {
+  const edge = await start({ cache: false, kv: false })
+  origin.says({ tenantId: "known", ageMs: 14_900 })
+  origin.says({ tenantId: "unknown", configs: { a: 1 } })
+  const readOf = (tenantId: string) => edge.get(`/api/v1/configs/tenant/${tenantId}`, token)
+  await readOf("known")
+  const hold = origin.holds("/internal/")
+  const unknown = readOf("unknown")
+  await hold.arrived
+  // Told only once a deadline is over that began after the other reader's.
+  const stale = async () => (await readOf("known")).headers.get("hotswap-stale")
+  await expect.poll(stale, PATIENTLY).not.toBeNull()
+  hold.release()
+  const answer = await unknown
+  expect([answer.status, await answer.json()]).toMatchObject([200, { configs: { a: 1 } }])
+})
+
 test("the origin's return ends it", async () => {
   const edge = await start({ cache: false, kv: false })
   origin.says({ configs: { a: 1 }, ageMs: OLD_MS })
