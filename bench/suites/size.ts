@@ -32,7 +32,9 @@ const settingsOfNowhere = (): Record<string, string> => {
 const importMillis = (file: string): number => {
   const script = `const t = performance.now(); await import(${JSON.stringify(file)}); console.log(performance.now() - t)`
   const env = { ...process.env, ...settingsOfNowhere() }
-  return Number(execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", env }))
+  return Number(
+    execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", env }),
+  )
 }
 
 /** What each function weighs as it is deployed, and what loading it costs a cold start. */

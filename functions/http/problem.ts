@@ -1,16 +1,5 @@
-import { type FieldError, PROBLEMS, type ProblemCode, Refusal } from "../../core/errors.ts"
-
-/** RFC 9457, with the stable `code` and what exactly is wrong where. */
-export interface ProblemDocument {
-  type: string
-  title: string
-  status: number
-  detail: string
-  code: ProblemCode
-  instance: string
-  errors?: readonly FieldError[]
-  [extra: string]: unknown
-}
+import { Refusal } from "../../core/errors.ts"
+import { problemDocument, problemHeaders } from "../../core/problem.ts"
 
 /** An answer as it goes out, whichever door it goes through. */
 export interface ProblemReply {
@@ -22,29 +11,6 @@ export interface ProblemReply {
 /** Where the one thing that must not be lost about an unforeseen error is written. */
 export interface ProblemLog {
   error(message: string, fields: Record<string, unknown>): void
-}
-
-const PROBLEM_TYPE = "application/problem+json; charset=utf-8"
-
-const HEADERS: Partial<Record<ProblemCode, Record<string, string>>> = {
-  UNAUTHENTICATED: { "www-authenticate": 'Bearer realm="hotswap"' },
-  DATABASE_UNAVAILABLE: { "retry-after": "1" },
-  ORIGIN_UNAVAILABLE: { "retry-after": "1" },
-}
-
-/** A refusal as the document the caller gets. `instance` is the id of the request. */
-const problemDocument = (refusal: Refusal, instance: string): ProblemDocument => {
-  const { status, title } = PROBLEMS[refusal.code]
-  return {
-    type: `/docs/errors#${refusal.code}`,
-    title,
-    status,
-    detail: refusal.message,
-    code: refusal.code,
-    instance,
-    ...(refusal.errors.length > 0 ? { errors: refusal.errors } : {}),
-    ...refusal.extra,
-  }
 }
 
 /** Anything thrown as a refusal: what nobody foresaw is INTERNAL, logged under the instance it is told with. */
@@ -62,7 +28,7 @@ export const problemReply = (thrown: unknown, instance: string, log: ProblemLog)
   const document = problemDocument(refusal, instance)
   return {
     status: document.status,
-    headers: { "content-type": PROBLEM_TYPE, "cache-control": "no-store", ...HEADERS[refusal.code] },
+    headers: problemHeaders(refusal.code),
     body: JSON.stringify(document),
   }
 }

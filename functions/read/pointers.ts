@@ -221,7 +221,7 @@ export const createPointers = (deps: {
     const waiting = next.get(address)
     if (waiting !== undefined) return waiting
     const before = reading.get(address)
-    const mine = (before ? before.catch(() => null) : Promise.resolve()).then(() => {
+    const mine = (before?.catch(() => null) ?? Promise.resolve(null)).then(() => {
       next.delete(address)
       const result = readLatest(tenantId, environment)
       reading.set(address, result)
