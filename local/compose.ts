@@ -37,7 +37,7 @@ export const composeFunctions = (
     relay: composeRelay(variables, { log: log("relay") }),
     advance: composeAdvance(variables, { log: log("advance") }),
   }
-  const read = { handler: createRead(platforms.read), timeoutMs: READ_TIMEOUT_MS }
+  const read = { handler: createRead(platforms.read), timeoutMs: READ_TIMEOUT_MS, streams: true as const }
   const manage = { handler: createManage(platforms.manage).handler, timeoutMs: MANAGE_TIMEOUT_MS }
   const relay = createRelay(platforms.relay)
   const advance = createAdvance(platforms.advance)

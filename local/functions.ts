@@ -16,6 +16,8 @@ import { invocationOf, splitTarget } from "./function-event.ts"
 export interface HostedFunction {
   handler: (event: FunctionUrlEvent, context: InvocationContext) => Promise<FunctionUrlResult | StreamResult>
   timeoutMs: number
+  /** Its URL streams, so that an answer may be of any size. */
+  streams?: true
 }
 
 export interface FunctionHostOptions {
@@ -117,7 +119,7 @@ const readBody = async (request: IncomingMessage): Promise<Buffer> => {
 }
 
 const invoke = async (
-  { handler, timeoutMs }: HostedFunction,
+  { handler, timeoutMs, streams }: HostedFunction,
   request: IncomingMessage,
   response: ServerResponse,
   target: readonly [string, string],
@@ -135,7 +137,13 @@ const invoke = async (
     const result = await handler(event, context)
     // What comes after its time has been answered for already.
     if (late) return
-    if (typeof result.body === "string") sendBuffered(response, result as FunctionUrlResult, request.method!)
+    if (typeof result.body === "string")
+      sendBuffered(
+        response,
+        result as FunctionUrlResult,
+        request.method!,
+        streams ? Infinity : MAX_BODY_BYTES,
+      )
     else await sendStream(response, result as StreamResult)
   } catch (error) {
     if (!late) fail(response, error, load.log)
@@ -147,11 +155,16 @@ const invoke = async (
 
 const NO_CONTENT_LENGTH = new Set([204, 304])
 
-const sendBuffered = (response: ServerResponse, result: FunctionUrlResult, method: string): void => {
+const sendBuffered = (
+  response: ServerResponse,
+  result: FunctionUrlResult,
+  method: string,
+  maxBytes: number,
+): void => {
   const { statusCode, headers, cookies, body } = result
   const content = result.isBase64Encoded ? Buffer.from(body, "base64") : body
   const bytes = Buffer.byteLength(content)
-  if (bytes > MAX_BODY_BYTES)
+  if (bytes > maxBytes)
     throw new Error(`the function answered with ${bytes} bytes: Lambda would not pass that on`)
   // One flat list is what node writes fastest, and it leaves the result, which may be shared, as it is.
   const lines: string[] = []

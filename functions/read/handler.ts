@@ -1,14 +1,13 @@
 import type { FunctionUrlHandler } from "../http/events.ts"
+import { streamed, streamingRuntime } from "../http/streaming.ts"
 import { composeRead } from "../platform/compose-read.ts"
 import { createRead } from "./read.ts"
 
 const platform = composeRead(process.env)
 const read = createRead(platform)
-const freezes = process.env.AWS_LAMBDA_FUNCTION_NAME !== undefined
+const runtime = streamingRuntime()
 
-/** The door that AWS knows. Where the process is frozen after an answer, what runs on is awaited first. */
-export const handler: FunctionUrlHandler = async (event) => {
-  const result = await read(event)
-  if (freezes) await platform.background.settled()
-  return result
-}
+/** The door that AWS knows. Whoever triggers a refresh has the answer before it is waited for. */
+export const handler: FunctionUrlHandler = runtime
+  ? streamed(runtime, read, () => platform.background.settled())
+  : read

@@ -31,6 +31,8 @@ const REVISIONS_MAX = 50_000
 const FAILED_MS = 5_000
 /** …but it is asked again this often, in the background. */
 const RETRY_MS = 1_000
+/** Who cannot be served without PostgreSQL asks so often before giving up: a late answer is better than none. */
+const ATTEMPTS = 3
 /** A flight this old was frozen with its process, and is not worth joining. */
 const FLIGHT_MS = 5_000
 /** In the background PostgreSQL is asked at this share of the age at which readers would have to wait for it. */
@@ -162,6 +164,19 @@ export const createPointers = (deps: {
     return null
   }
 
+  /** Where it has just failed others, waiting longer would only make the crowd before it larger. */
+  const patiently = async <T>(lastKnown: Entry | null, ask: () => Promise<T>): Promise<T> => {
+    const isServed = lastKnown !== null && ageMs(lastKnown) <= deps.ttlMs
+    const isDown = clock.nowMs() - databaseFailedMs < FAILED_MS
+    for (let left = isServed || isDown ? 1 : ATTEMPTS; ; left--) {
+      try {
+        return await ask()
+      } catch (error) {
+        if (left === 1) throw error
+      }
+    }
+  }
+
   const refresh = async (
     tenantId: TenantId,
     environment: Environment,
@@ -172,7 +187,7 @@ export const createPointers = (deps: {
     const limitMs = cached ? cached.staleness.rereadMs * (ahead ? AHEAD : 1) : 0
     if (cached && ageMs(cached) < limitMs) return install(cached)
     try {
-      const entry = await fromDatabase(tenantId, environment, former)
+      const entry = await patiently(cached ?? former, () => fromDatabase(tenantId, environment, former))
       databaseFailedMs = Number.NEGATIVE_INFINITY
       return entry ? install(entry) : forget(tenantId, environment)
     } catch (error) {

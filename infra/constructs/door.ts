@@ -1,5 +1,5 @@
 import { CfnOutput } from "aws-cdk-lib"
-import { FunctionUrlAuthType, type IFunction, InvokeMode } from "aws-cdk-lib/aws-lambda"
+import { FunctionUrlAuthType, type IFunction, type InvokeMode } from "aws-cdk-lib/aws-lambda"
 import { Construct } from "constructs"
 
 /**
@@ -7,9 +7,9 @@ import { Construct } from "constructs"
  * routes that only the edge may use.
  */
 export class Door extends Construct {
-  constructor(scope: Construct, id: string, fn: IFunction) {
+  constructor(scope: Construct, id: string, fn: IFunction, invokeMode: InvokeMode) {
     super(scope, id)
-    const url = fn.addFunctionUrl({ authType: FunctionUrlAuthType.NONE, invokeMode: InvokeMode.BUFFERED })
+    const url = fn.addFunctionUrl({ authType: FunctionUrlAuthType.NONE, invokeMode })
     new CfnOutput(this, "Url", { value: url.url })
   }
 }

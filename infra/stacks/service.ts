@@ -3,6 +3,7 @@ import { Rule, Schedule } from "aws-cdk-lib/aws-events"
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets"
 import { ServicePrincipal } from "aws-cdk-lib/aws-iam"
 import { Key } from "aws-cdk-lib/aws-kms"
+import { InvokeMode } from "aws-cdk-lib/aws-lambda"
 import type { Construct } from "constructs"
 import { Door } from "../constructs/door.ts"
 import { Handler } from "../constructs/handler.ts"
@@ -40,8 +41,9 @@ export class ServiceStack extends Stack {
     const advance = this.#handler("Advance", "advance", this.#database("appUrl", "systemUrl"))
     const relay = this.#handler("Relay", "relay", this.#database("readUrl", "systemUrl"))
 
-    new Door(this, "ReadDoor", read.fn)
-    new Door(this, "ManageDoor", manage.fn)
+    // A view of three full layers is beyond the 6 MB that Lambda buffers.
+    new Door(this, "ReadDoor", read.fn, InvokeMode.RESPONSE_STREAM)
+    new Door(this, "ManageDoor", manage.fn, InvokeMode.BUFFERED)
     this.#everyMinute("AdvanceClock", advance)
     this.#everyMinute("RelayClock", relay)
   }
