@@ -43,6 +43,7 @@ export const PERMISSIONS = {
   "change.break_glass": ["manager", "tenant_admin"],
   "change.review": ["manager", "compliance"],
   "change.comment": ["engineer", "manager", "compliance", "tenant_admin"],
+  "outcome.report": ["reader"],
   "audit.read": ["compliance", "tenant_admin"],
 } as const satisfies Record<string, readonly Role[]>
 

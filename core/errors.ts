@@ -88,6 +88,11 @@ export const PROBLEMS = {
     title: "X-Tenant-ID contradicts the request",
     help: "Name the same tenant in the header as in the path or body, or leave the header out.",
   },
+  TENANT_UNNAMED: {
+    status: 400,
+    title: "The request does not say which tenant it is about",
+    help: "The token is for several tenants: name one of them in X-Tenant-ID.",
+  },
   TENANT_SUSPENDED: {
     status: 403,
     title: "The tenant is suspended",
@@ -281,6 +286,11 @@ export const PROBLEMS = {
     status: 409,
     title: "A review is overdue",
     help: "Have the change that the detail names reviewed before breaking glass again.",
+  },
+  REVISION_UNKNOWN: {
+    status: 422,
+    title: "The revision was never given out",
+    help: "Report the revision that came with the configuration, in Hotswap-Revision, as it came.",
   },
   AS_OF_INVALID: {
     status: 400,

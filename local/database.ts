@@ -1,6 +1,6 @@
 import { join } from "node:path"
-import { setTimeout as pause } from "node:timers/promises"
 import { migrate } from "../db/migrate.ts"
+import { keepRunning } from "./keep-running.ts"
 import { type PostgresServer, startPostgres } from "./postgres.ts"
 import type { Secrets } from "./secrets.ts"
 import { type LocalSettings, StartError } from "./settings.ts"
@@ -12,19 +12,16 @@ export interface RunningDatabase {
   stop(): Promise<void>
 }
 
-/** Between two attempts to start it again. */
-const LONGEST_PAUSE_MS = 10_000
-
 /**
  * Starts PostgreSQL, or takes the one that the settings name, and brings it up to date. Where our own ends without
- * having been asked to, `onLost` is told, and it is started again.
+ * having been asked to, that is told, and it is started again on the same port and data.
  */
 export const startDatabase = async (
   { database, home }: Pick<LocalSettings, "database" | "home">,
   secrets: Secrets,
-  onLost: (line: string) => void,
+  tell: (line: string) => void,
 ): Promise<RunningDatabase> => {
-  if (database.kind === "embedded") return startOwn(home, onLost)
+  if (database.kind === "embedded") return startOwn(home, tell)
   const nothing = async (): Promise<void> => undefined
   if (database.kind === "roles")
     return { description: `the one at ${hostOf(database.app)}`, urls: database, stop: nothing }
@@ -47,9 +44,14 @@ export const startDatabase = async (
   }
 }
 
-const startOwn = async (home: string, onLost: (line: string) => void): Promise<RunningDatabase> => {
+const startOwn = async (home: string, tell: (line: string) => void): Promise<RunningDatabase> => {
   const directory = join(home, "postgres")
-  const { server, stop } = await keepPostgres(directory, onLost)
+  const { first: server, stop } = await keepRunning<PostgresServer>({
+    name: "PostgreSQL",
+    meaning: `see ${directory}/postgres.log: reads go on from what is cached, writes once it is back`,
+    start: (before) => startPostgres({ directory, durability: "full", ...(before && { port: before.port }) }),
+    tell,
+  })
   try {
     const { passwords } = server
     await migrate(server.url("hotswap_owner"), {
@@ -70,59 +72,6 @@ const startOwn = async (home: string, onLost: (line: string) => void): Promise<R
     await stop()
     throw error
   }
-}
-
-/** Starts it, and starts it again on the same port whenever it ends without having been asked to. */
-const keepPostgres = async (
-  directory: string,
-  onLost: (line: string) => void,
-): Promise<{ server: PostgresServer; stop: () => Promise<void> }> => {
-  const first = await startPostgres({ directory, durability: "full" })
-  const stopping = new AbortController()
-  const keep = async (): Promise<void> => {
-    let server: PostgresServer | null = first
-    for (;;) {
-      await Promise.race([server.exited, aborted(stopping.signal)])
-      await server.stop()
-      if (stopping.signal.aborted) return
-      onLost(`PostgreSQL has ended, see ${directory}/postgres.log: reads go on from what is cached`)
-      server = await startAgain(directory, first.port, stopping.signal, onLost)
-      if (server === null) return
-      onLost("PostgreSQL is back")
-    }
-  }
-  const kept = keep()
-  return {
-    server: first,
-    stop: async () => {
-      stopping.abort()
-      await kept
-    },
-  }
-}
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener("abort", () => resolve(), { once: true })
-  })
-
-/** As often as it takes; `null` when it is not wanted any more. */
-const startAgain = async (
-  directory: string,
-  port: number,
-  stopping: AbortSignal,
-  onLost: (line: string) => void,
-): Promise<PostgresServer | null> => {
-  for (let pauseMs = 100; !stopping.aborted; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-    try {
-      return await startPostgres({ directory, durability: "full", port })
-    } catch (error) {
-      onLost(`PostgreSQL does not start again: ${error instanceof Error ? error.message : String(error)}`)
-      await pause(pauseMs, undefined, { signal: stopping }).catch(() => undefined)
-    }
-  }
-  return null
 }
 
 const migrateTold = async (url: string, passwords: Secrets["databasePasswords"]): Promise<void> => {

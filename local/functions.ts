@@ -1,7 +1,6 @@
 import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { setTimeout as pause } from "node:timers/promises"
 import { Refusal } from "../core/errors.ts"
 import type {
   FunctionUrlEvent,
@@ -30,8 +29,6 @@ export interface FunctionHostOptions {
 
 export interface FunctionHost {
   url: string
-  /** Resolves once no request is under way, or when `limitMs` are over. New ones are still taken. */
-  idle(limitMs: number): Promise<void>
   /** Takes no new requests, lets those under way end within `graceMs`, and cuts what is left. */
   stop(graceMs?: number): Promise<void>
 }
@@ -45,23 +42,22 @@ const IDLE_SWEEP_MS = 20
 /** Serves functions over HTTP as Lambda function URLs do: each request becomes an event, each result an answer. */
 export const startFunctionHost = async (options: FunctionHostOptions): Promise<FunctionHost> => {
   const { route, log } = options
-  const load: Load = { underWay: 0, log }
+  let stopping = false
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
+    // Otherwise a client with one request after the other would never be done.
+    if (stopping) response.shouldKeepAlive = false
     const target = splitTarget(request.url!)
     const hosted = route(request.method!, target[0])
-    if (hasBody(request)) void invokeWithBody(hosted, request, response, target, load)
-    else void invoke(hosted, request, response, target, null, load)
+    if (hasBody(request)) void invokeWithBody(hosted, request, response, target, log)
+    else void invoke(hosted, request, response, target, null, log)
   })
   server.listen(options.port, "127.0.0.1")
   await once(server, "listening")
   const { port } = server.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${port}`,
-    idle: async (limitMs) => {
-      const endsAtMs = performance.now() + limitMs
-      while (load.underWay > 0 && performance.now() < endsAtMs) await pause(IDLE_SWEEP_MS)
-    },
     stop: async (graceMs = GRACE_MS) => {
+      stopping = true
       const closed = once(server, "close")
       server.close()
       // A connection that was busy is kept alive by its client once it is answered.
@@ -74,12 +70,6 @@ export const startFunctionHost = async (options: FunctionHostOptions): Promise<F
   }
 }
 
-/** What is going on; a plain count, as this is on the way of every request. */
-interface Load {
-  underWay: number
-  log: ProblemLog
-}
-
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers["transfer-encoding"] !== undefined ||
   (headers["content-length"] !== undefined && headers["content-length"] !== "0")
@@ -89,7 +79,7 @@ const invokeWithBody = async (
   request: IncomingMessage,
   response: ServerResponse,
   target: readonly [string, string],
-  load: Load,
+  log: ProblemLog,
 ): Promise<void> => {
   let body: Buffer
   try {
@@ -98,10 +88,10 @@ const invokeWithBody = async (
     if (!(error instanceof Refusal)) return
     // What is still on its way is not waited for; the connection is of no further use.
     response.setHeader("connection", "close")
-    sendProblem(response, error, load.log)
+    sendProblem(response, error, log)
     return
   }
-  await invoke(hosted, request, response, target, body, load)
+  await invoke(hosted, request, response, target, body, log)
 }
 
 const readBody = async (request: IncomingMessage): Promise<Buffer> => {
@@ -124,14 +114,13 @@ const invoke = async (
   response: ServerResponse,
   target: readonly [string, string],
   body: Buffer | null,
-  load: Load,
+  log: ProblemLog,
 ): Promise<void> => {
   const { event, context } = invocationOf(request, target, body, timeoutMs)
-  load.underWay += 1
   let late = false
   const timer = setTimeout(() => {
     late = true
-    fail(response, new Error(`the function did not answer within ${timeoutMs} ms`), load.log)
+    fail(response, new Error(`the function did not answer within ${timeoutMs} ms`), log)
   }, timeoutMs)
   try {
     const result = await handler(event, context)
@@ -146,9 +135,8 @@ const invoke = async (
       )
     else await sendStream(response, result as StreamResult)
   } catch (error) {
-    if (!late) fail(response, error, load.log)
+    if (!late) fail(response, error, log)
   } finally {
-    load.underWay -= 1
     clearTimeout(timer)
   }
 }

@@ -1,9 +1,10 @@
+import { HELP, wantsHelp } from "./help.ts"
 import { readLocalSettings, StartError } from "./settings.ts"
 import type { RunningLocal } from "./start.ts"
 
 /** Past this, stopping is not waited for: what is left of our children ends with us. */
-const STOP_LIMIT_MS = 9_000
-const ECHO_MS = 1_000
+const STOP_LIMIT_MS = 9_500
+const ECHO_MS = 250
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`)
@@ -25,6 +26,15 @@ const endInTime = (): void => {
 }
 
 const main = async (): Promise<void> => {
+  try {
+    if (wantsHelp(process.argv.slice(2))) {
+      say(HELP)
+      return
+    }
+  } catch (error) {
+    explain(error)
+    process.exit(1)
+  }
   // A signal may come while it is still starting: then it stops as soon as it has.
   const signalled = Promise.withResolvers<string>()
   let firstAtMs: number | undefined

@@ -6,7 +6,7 @@ import postgres from "postgres"
 import { findPrograms } from "./postgres/binaries.ts"
 import { ensureCluster } from "./postgres/cluster.ts"
 import { endOrphan, readPostmaster, takeDirectory } from "./postgres/ownership.ts"
-import { waitUntil } from "./postgres/processes.ts"
+import { isAlive, waitUntil } from "./postgres/processes.ts"
 import { type RunAs, runAs } from "./postgres/run-as.ts"
 import { type DatabaseRole, keepPasswords, type Passwords } from "./postgres/secrets.ts"
 import { startWatched, type Watched } from "./postgres/watched.ts"
@@ -32,12 +32,12 @@ export interface PostgresServer {
   url: (role: DatabaseRole, database?: string) => string
   /** Resolves when the server has ended, whoever ended it. */
   exited: Promise<void>
-  /** Ends it cleanly: running statements are cancelled, everything is written. */
+  /** Ends it cleanly: running statements are cancelled, everything is written; what takes too long is left to the next start's recovery. */
   stop: () => Promise<void>
 }
 
 const START_LIMIT_MS = 60_000
-const STOP_LIMIT_MS = 20_000
+const STOP_LIMIT_MS = 2_500
 /**
  * Between choosing a port and listening, somebody may take it; and after a kill -9 the last processes of the earlier
  * server may still hold its shared memory for a moment.
@@ -81,7 +81,7 @@ const describeServer = (
   url: (role, database = "hotswap") => `postgres://${role}:${passwords[role]}@127.0.0.1:${port}/${database}`,
   exited: watched.exited,
   stop: async () => {
-    if (!watched.hasExited()) process.kill(watched.pid, "SIGINT")
+    if (!watched.hasExited() && isAlive(watched.pid)) process.kill(watched.pid, "SIGINT")
     if (!(await waitUntil(watched.hasExited, STOP_LIMIT_MS))) watched.release()
     await watched.exited
     watched.release()

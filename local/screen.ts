@@ -1,3 +1,5 @@
+import { isWeakAdminToken } from "../functions/platform/settings.ts"
+
 /** What the start-up screen tells. */
 export interface ScreenFacts {
   url: string
@@ -41,6 +43,14 @@ export const startScreen = (facts: ScreenFacts): string => {
         ? "the one in HOTSWAP_ADMIN_TOKEN"
         : `${token}  (a platform admin; kept in secrets.json)`,
     ),
+    ...(isWeakAdminToken(facts.adminToken)
+      ? [
+          line(
+            "WARNING",
+            "that token has fewer than 20 characters: good enough to try things out, and to guess",
+          ),
+        ]
+      : []),
     "",
     "  The first calls:",
     "",

@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { setTimeout as wait } from "node:timers/promises"
 import { startCache } from "./cache.ts"
 import { composeFunctions, type Functions } from "./compose.ts"
 import { startDatabase } from "./database.ts"
@@ -25,7 +26,10 @@ export interface RunningLocal {
   stop(): Promise<void>
 }
 
-const DRAIN_LIMIT_MS = 3_000
+/** For all that is under way, at the edge and past it. Whoever stops this process waits ten seconds at the most. */
+const DRAIN_LIMIT_MS = 4_500
+/** For what came past the edge, where the edge took all of the time. */
+const SHORTEST_GRACE_MS = 250
 /**
  * Longer than in production, where each request has a processor of its own: here a crowd of cold readers queues in
  * this one process, which is no reason to tell them that there is no origin.
@@ -36,9 +40,13 @@ const LOOPBACK = "127.0.0.1"
 /** Starts all of Hotswap in this process. What was started is stopped again when a later part does not start. */
 export const startLocal = async (settings: LocalSettings, options: LocalOptions): Promise<RunningLocal> => {
   const startedAtMs = performance.now()
-  const stops: [what: string, stop: () => unknown][] = []
+  const stops: Stops = []
   const stop = async (): Promise<void> => {
-    for (let part = stops.pop(); part !== undefined; part = stops.pop()) await stopPart(part, options)
+    const drainedAtMs = performance.now() + DRAIN_LIMIT_MS
+    for (let part = stops.pop(); part !== undefined; part = stops.pop()) {
+      const graceMs = Math.max(SHORTEST_GRACE_MS, drainedAtMs - performance.now())
+      await stopPart(part, graceMs, options)
+    }
   }
   try {
     stops.push(["the hold on the home", takeHome(settings.home)])
@@ -53,7 +61,8 @@ export const startLocal = async (settings: LocalSettings, options: LocalOptions)
   }
 }
 
-type Stops = [what: string, stop: () => unknown][]
+/** In the order of starting: each is stopped before those above it, which it may still need. */
+type Stops = [what: string, stop: (graceMs: number) => unknown, limitMs?: number][]
 
 const startParts = async (
   settings: LocalSettings,
@@ -66,14 +75,14 @@ const startParts = async (
   stops.push(["Redis", cache.stop])
   options.progress("PostgreSQL: starting, and bringing the schema up to date")
   const database = await startDatabase(settings, secrets, options.progress)
-  stops.push(["PostgreSQL", database.stop])
+  stops.push(["PostgreSQL", database.stop, 3_000])
 
   options.progress("functions: starting")
   const variables = variablesOf(settings, secrets, database.urls, cache)
   const functions = composeFunctions(variables, options.log)
   stops.push(["the functions", functions.close])
   const origin = await startOrigin(settings, functions, options)
-  stops.push(["the functions' host", () => origin.stop()])
+  stops.push(["the functions' host", origin.stop, DRAIN_LIMIT_MS])
 
   options.progress("edge: starting the Worker")
   const edge = await startEdge({
@@ -82,11 +91,14 @@ const startParts = async (
     host: settings.host,
     bindings: bindingsOf(variables, origin, functions),
     onLog: options.log,
+    tell: options.progress,
   })
-  stops.push(["the edge", edge.stop])
-  stops.push(["requests under way", () => origin.idle(DRAIN_LIMIT_MS)])
   const schedules = startSchedules(functions.schedules, errorLog(options))
-  stops.push(["schedules", schedules.stop])
+  stops.push([
+    "the edge and the schedules",
+    () => Promise.all([schedules.stop(), edge.stop()]),
+    DRAIN_LIMIT_MS,
+  ])
   await untilReady(edge.url)
   return {
     url: edge.url.replace(LOOPBACK, "localhost"),
@@ -176,16 +188,28 @@ const untilReady = async (url: string): Promise<void> => {
     } catch (error) {
       last = String(error)
     }
-    await new Promise((resolve) => setTimeout(resolve, READY_PAUSE_MS))
+    await wait(READY_PAUSE_MS)
   }
   throw new Error(`it started but does not get ready; the last answer of /ready: ${last}`)
 }
 
-const stopPart = async ([what, stop]: Stops[number], options: LocalOptions): Promise<void> => {
+const STOP_LIMIT_MS = 500
+const TOO_LATE = Symbol("too late")
+
+const stopPart = async (
+  [what, stop, limitMs = STOP_LIMIT_MS]: Stops[number],
+  graceMs: number,
+  { progress }: LocalOptions,
+): Promise<void> => {
+  const limit = new AbortController()
+  const late = wait(limitMs, TOO_LATE, { signal: limit.signal }).catch(() => undefined)
   try {
-    await stop()
+    if ((await Promise.race([late, stop(graceMs)])) === TOO_LATE)
+      progress(`${what}: not done in time, what is left ends with this process`)
   } catch (error) {
     // The rest has to be stopped all the same.
-    options.progress(`${what} did not stop as it should: ${String(error)}`)
+    progress(`${what} did not stop as it should: ${String(error)}`)
+  } finally {
+    limit.abort()
   }
 }

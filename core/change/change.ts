@@ -1,5 +1,6 @@
 import type { Role } from "../access.ts"
 import type { Environment } from "../environment.ts"
+import type { Judgement } from "../gate/verdict.ts"
 import type { ChangeId, ConfigKey, ReleaseId, ScopeId, TokenId } from "../ids.ts"
 import type { Json } from "../json.ts"
 
@@ -120,6 +121,8 @@ export type ChangeState =
       paused: boolean
       /** Milliseconds of this step's hold already spent when it was paused. */
       heldMs: number
+      /** What the gate said as each step ended, and of the step it is at once it was held back. */
+      gate?: readonly Judgement[]
     }
   | {
       state: "live"
@@ -129,6 +132,7 @@ export type ChangeState =
       previousChangeId: ChangeId | null
       brokenGlassBy?: Actor
       review?: Review
+      gate?: readonly Judgement[]
     }
   | { state: "rejected"; at: Instant; by: string; comment?: string }
   | {
@@ -151,6 +155,7 @@ export type ChangeState =
       /** Rolling back does not excuse from the review. */
       brokenGlassBy?: Actor
       review?: Review
+      gate?: readonly Judgement[]
     }
 
 /** A change: its fixed content and everything that happened to it. */

@@ -1,6 +1,7 @@
 import type { Role } from "../access.ts"
 import type { Environment } from "../environment.ts"
 import type { FieldError, ProblemCode } from "../errors.ts"
+import type { Evidence } from "../gate/evidence.ts"
 import type { ChangeId, ConfigKey, ReleaseId, Tier } from "../ids.ts"
 import type { Json } from "../json.ts"
 import type { Candidate } from "../release/release.ts"
@@ -173,6 +174,11 @@ export interface DecideContext {
   /** The policy in force for the scope × environment. */
   policy: Policy
   requestId?: string | undefined
+  /**
+   * What was reported of the step that the command's change is at, for commands that the gate has a say in:
+   * `advance`, `abort` and `tick`. Left out, the gate is not asked.
+   */
+  evidence?: Evidence | undefined
 }
 
 /** What a commit comes to, for the caller to show. */

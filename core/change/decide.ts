@@ -1,4 +1,5 @@
 import { Refusal } from "../errors.ts"
+import type { ChangeId } from "../ids.ts"
 import type { Json } from "../json.ts"
 import type { Actor } from "./change.ts"
 import type {
@@ -16,9 +17,11 @@ import type {
 import { defined } from "./defined.ts"
 import { draftOf } from "./draft.ts"
 import { happen } from "./happen.ts"
+import { holdEndsAt } from "./machine/during.ts"
 import type { ScopeState } from "./scope-state.ts"
 import { collision, startDue } from "./start.ts"
 import { submit } from "./submit.ts"
+import { isReached } from "./time.ts"
 import type { ChangeEvent, Transition } from "./transition.ts"
 import { Needs, Worksheet } from "./worksheet.ts"
 
@@ -75,6 +78,10 @@ const carryOut = (sheet: Worksheet, command: Command): void => {
     case "rollback":
       rollback(sheet, command)
       break
+    case "advance":
+      if (command.by.kind === "clock") goOn(sheet, command)
+      else must(happen(sheet, command.changeId, command))
+      break
     default:
       must(happen(sheet, command.changeId, eventOf(sheet, command)))
   }
@@ -121,9 +128,23 @@ const must = (result: Transition): void => {
 /** What is due now: to step on, to expire, to start. */
 const tick = (sheet: Worksheet, { changeId }: Tick): void => {
   const { status } = sheet.change(changeId)
-  if (status.state === "rolling_out") happen(sheet, changeId, { type: "advance", by: { kind: "clock" } })
+  if (status.state === "rolling_out") goOn(sheet, { changeId })
   else happen(sheet, changeId, { type: "expire" })
   if (status.state === "scheduled" || !sheet.isUntouched()) startDue(sheet)
+}
+
+/** The clock's advance: on if the hold is over and the gate agrees, back if it must not, else it is held where it is. */
+const goOn = (sheet: Worksheet, { changeId, step }: { changeId: ChangeId; step?: number | undefined }): void => {
+  if (happen(sheet, changeId, { type: "advance", by: { kind: "clock" }, step }).ok) return
+  const change = sheet.change(changeId)
+  const { status } = change
+  const verdict = sheet.verdictOn(change)
+  if (status.state !== "rolling_out" || verdict === null || (step ?? status.step) !== status.step) return
+  const holdEnd = holdEndsAt(change)
+  if (verdict.kind === "unhealthy")
+    happen(sheet, changeId, { type: "abort", by: sheet.subject, reason: "unhealthy" })
+  else if (holdEnd !== null && isReached(holdEnd, sheet.context.now))
+    happen(sheet, changeId, { type: "hold", verdict })
 }
 
 const breakGlass = (sheet: Worksheet, { changeId, actor, comment }: BreakGlass): void => {

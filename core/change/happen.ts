@@ -59,6 +59,7 @@ const factsOf = (sheet: Worksheet, change: Change, { inTheWay = null }: Circumst
   })
   return {
     pointer: sheet.pointer,
+    verdict: sheet.verdictOn(change),
     inTheWay,
     overdueReview: overdue?.content.changeId ?? null,
     versions: Object.fromEntries(keysOf(change.content.edits).map((key) => [key, sheet.nextVersion(key)])),

@@ -3,6 +3,7 @@ import type { ReleaseId } from "../ids.ts"
 import type { JsonObject } from "../json.ts"
 import type { Change } from "./change.ts"
 import { keysOf } from "./edits.ts"
+import { heldBackBy } from "./machine/during.ts"
 import type { ChangeEvent } from "./transition.ts"
 import type { Worksheet } from "./worksheet.ts"
 
@@ -36,13 +37,19 @@ export const recordEvent = (
       if (after.status.state === "rolling_out") put("change.start", { ...served, ...stepDetail(after) })
       break
     case "advance":
-      if (after.status.state === "rolling_out") put("change.advance", stepDetail(after))
+      if (after.status.state === "rolling_out")
+        put("change.advance", { ...stepDetail(after), ...gateDetail(before, after) })
+      break
+    case "hold":
+      // Looked at every few seconds; what is still so is not worth another entry.
+      if (heldBackBy(before)?.kind !== event.verdict.kind)
+        put("change.hold", { ...stepDetail(after), ...gateDetail(before, after) })
       break
     case "break_glass":
       put("change.break_glass", { keys: keysOf(after.content.edits) })
       break
     case "abort":
-      put("change.rolled_back", { ...served, reason: event.reason })
+      put("change.rolled_back", { ...served, reason: event.reason, ...gateDetail(before, after) })
       break
     case "rollback":
       put("change.rolled_back", { ...served, reason: "rolled_back" })
@@ -58,7 +65,8 @@ export const recordEvent = (
     case "comment":
       put(`change.${event.type}`)
   }
-  if (after.status.state === "live" && before.status.state !== "live") put("change.live", served)
+  if (after.status.state === "live" && before.status.state !== "live")
+    put("change.live", { ...served, ...gateDetail(before, after) })
 }
 
 /** The release that everyone reads once this has happened. */
@@ -72,6 +80,14 @@ const approvalDetail = (before: Change, after: Change): JsonObject => ({
   contentHash: after.content.contentHash,
   ...(after.approvals.length > before.approvals.length ? { role: after.approvals.at(-1)!.role } : {}),
 })
+
+/** What the gate said of the step that the change was at. */
+const gateDetail = (before: Change, after: Change): JsonObject => {
+  if (before.status.state !== "rolling_out" || !("gate" in after.status)) return {}
+  const { step } = before.status
+  const judgement = after.status.gate?.find((one) => one.step === step)
+  return judgement === undefined ? {} : { gate: { ...judgement, numbers: { ...judgement.numbers } } }
+}
 
 const stepDetail = ({ content, status }: Change): JsonObject =>
   status.state === "rolling_out"

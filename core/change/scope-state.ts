@@ -30,14 +30,6 @@ export interface ScopeState {
    * `at`, live or rolled back), and the one asked for whatever its state.
    */
   changes: ReadonlyMap<ChangeId, Change>
-  /** The releases this scope × environment served as stable lately, newest first, with until when. */
-  history: readonly {
-    seq: number
-    stable: ReleaseId
-    at: string
-    until: string | null
-    rolledBack: boolean
-  }[]
 }
 
 /** A version as history keeps it. The database adds `at`. */

@@ -1,12 +1,13 @@
 import type { Role } from "../access.ts"
 import type { ProblemCode } from "../errors.ts"
+import type { Verdict } from "../gate/verdict.ts"
 import type { ChangeId, ConfigKey } from "../ids.ts"
 import type { Pointer } from "../release/release.ts"
 import type { Actor, CancelReason, Change, Instant, RollbackReason } from "./change.ts"
 import type { By } from "./command.ts"
 import { comment, review, rollback } from "./machine/afterwards.ts"
 import { approve, breakGlass, cancel, expire, reassess, reject, start, wait } from "./machine/before.ts"
-import { abort, advance, pause, resume } from "./machine/during.ts"
+import { abort, advance, hold, pause, resume } from "./machine/during.ts"
 import type { Policy } from "./policy.ts"
 
 /** What can happen to a change. Every state answers to every one of these. */
@@ -34,6 +35,8 @@ export type ChangeEvent =
   | { type: "wait"; behind: ChangeId | null }
   | { type: "start" }
   | { type: "advance"; by: By; step?: number | undefined }
+  /** The hold is over, and the gate does not let it go on. */
+  | { type: "hold"; verdict: Verdict }
   | { type: "pause" }
   | { type: "resume" }
   | { type: "abort"; by: string; reason: RollbackReason; comment?: string }
@@ -58,6 +61,8 @@ export interface Facts {
   overdueReview: ChangeId | null
   /** The numbers a start gives to the edited keys. */
   versions: NonNullable<Change["versions"]>
+  /** Of the step the change is at; `null` where the gate was not asked. */
+  verdict: Verdict | null
 }
 
 export type Transition =
@@ -92,12 +97,14 @@ export const transition = (
       return start(change, policy, now, facts)
     case "advance":
       return advance(change, event, now, facts)
+    case "hold":
+      return hold(change, event, now)
     case "pause":
       return pause(change, now)
     case "resume":
       return resume(change, now)
     case "abort":
-      return abort(change, event, now)
+      return abort(change, event, now, facts)
     case "break_glass":
       return breakGlass(change, event, policy, now, facts)
     case "rollback":

@@ -1,5 +1,7 @@
 import type { AuditBody } from "../audit/entry.ts"
 import { Refusal } from "../errors.ts"
+import { judge, judgedStepOf } from "../gate/judge.ts"
+import type { Verdict } from "../gate/verdict.ts"
 import type { ChangeId, ChunkId, ConfigKey, ReleaseId } from "../ids.ts"
 import type { JsonObject } from "../json.ts"
 import { type Chunk, chunksFor, compile, EMPTY_CHUNK, EMPTY_RELEASE, readEntry } from "../release/compile.ts"
@@ -86,6 +88,13 @@ export class Worksheet {
   /** The change that is rolling out, if one is. */
   rollout(): Change | null {
     return this.pointer.candidate && this.change(this.pointer.candidate.changeId)
+  }
+
+  /** What the gate says of the step that the change is at; `null` if it was not asked. */
+  verdictOn({ content, status }: Change): Verdict | null {
+    const { evidence, now } = this.context
+    const step = judgedStepOf(content.plan, status)
+    return evidence === undefined || step === null ? null : judge(evidence, step, now)
   }
 
   put(change: Change): void {

@@ -22,9 +22,10 @@ export interface ConfigDocument {
   type: ValueType
   version: number
   locked: boolean
-  schema?: Json
-  description?: string
-  owner?: string
+  /** `null` where there is none, as for the two below. */
+  schema: Json
+  description: string | null
+  owner: string | null
 }
 
 /** `about` is what history keeps of the config besides the entry that readers need. */
@@ -41,7 +42,7 @@ export const configDocument = (
   type: typeOf(entry.value),
   version: entry.version,
   locked: entry.locked === true,
-  ...(entry.schema === undefined ? {} : { schema: entry.schema }),
-  ...(about.description === undefined ? {} : { description: about.description }),
-  ...(about.owner === undefined ? {} : { owner: about.owner }),
+  schema: entry.schema ?? null,
+  description: about.description ?? null,
+  owner: about.owner ?? null,
 })

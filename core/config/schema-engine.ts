@@ -46,8 +46,8 @@ const spend = (work: number): void => {
 }
 
 /** Runs something that spends, on a fresh budget. Throws {@link WorkExceeded}. */
-export const withinBudget = <T>(run: () => T): T => {
-  workLeft = WORK_MAX
+export const withinBudget = <T>(run: () => T, work = WORK_MAX): T => {
+  workLeft = work
   return run()
 }
 
@@ -71,9 +71,9 @@ const linearRegExp = Object.assign(
 /**
  * Compiles a schema that has been checked against its meta-schema. Each gets an Ajv of its own, so that
  * no `$id` of one tenant's schema can be referred to, or be taken, from another's; and with nothing
- * loaded but itself, a remote `$ref` resolves to nothing and is refused.
+ * loaded but itself, a remote `$ref` resolves to nothing and is refused. `allErrors`: or only the first.
  */
-export const compileWithAjv = (schema: AnySchema): ValidateFunction => {
+export const compileWithAjv = (schema: AnySchema, allErrors: boolean): ValidateFunction => {
   const ajv = new Ajv2020({
     strict: false,
     logger: false,
@@ -81,7 +81,7 @@ export const compileWithAjv = (schema: AnySchema): ValidateFunction => {
     validateSchema: false,
     // Copies of what is referred to, at every reference, make code that outgrows its schema without bound.
     inlineRefs: false,
-    allErrors: true,
+    allErrors,
     // A member must not be found on Object.prototype.
     ownProperties: true,
     code: { regExp: linearRegExp },

@@ -14,6 +14,11 @@ export type Validator = (value: Json) => FieldError[]
 const DIALECT = "https://json-schema.org/draft/2020-12/schema"
 /** More than these do not help whoever reads them. */
 const ERRORS_MAX = 50
+/**
+ * Until a value has cost this much, everything that is wrong with it is collected; Ajv keeps it all until it is
+ * done, hundreds of bytes for each keyword. From there on, only the first thing is.
+ */
+const COLLECTING_WORK_MAX = 100_000
 
 /** Compiled schemas are kept until their texts come to this many bytes together, least used first out. */
 const CACHE_BYTES_MAX = 4 * 1_024 * 1_024
@@ -69,8 +74,18 @@ const compileAnew = (schema: Json, bytes: number): Validator => {
     throw invalid(`It is ${bytes} bytes long; at most ${SCHEMA_BYTES_MAX} are kept.`)
   if (countNodes(schema) > SCHEMA_NODES_MAX) throw invalid(`It has more than ${SCHEMA_NODES_MAX} parts.`)
   checkAgainstDialect(schema)
-  const validate = compileChecked(schema as AnySchema)
-  return (value) => validateWith(validate, value)
+  const collect = compileChecked(schema as AnySchema, true)
+  let findFirst: ValidateFunction | undefined
+  return (value) => {
+    try {
+      return errorsOf(collect, value, COLLECTING_WORK_MAX)
+    } catch (error) {
+      if (!(error instanceof WorkExceeded)) throw error
+      collect.errors = null
+      findFirst ??= compileChecked(schema as AnySchema, false)
+      return validateWith(findFirst, value)
+    }
+  }
 }
 
 const invalid = (detail: string): Refusal => new Refusal("SCHEMA_INVALID", detail)
@@ -102,9 +117,9 @@ const checkAgainstDialect = (schema: Json): void => {
     throw invalid(dialect.errorsText(dialect.errors, { dataVar: "schema" }))
 }
 
-const compileChecked = (schema: AnySchema): ValidateFunction => {
+const compileChecked = (schema: AnySchema, allErrors: boolean): ValidateFunction => {
   try {
-    return withinBudget(() => compileWithAjv(schema))
+    return withinBudget(() => compileWithAjv(schema, allErrors))
   } catch (error) {
     if (error instanceof WorkExceeded)
       throw invalid("It takes too much work to compile; simplify its patterns.")
@@ -115,13 +130,24 @@ const compileChecked = (schema: AnySchema): ValidateFunction => {
 
 const validateWith = (validate: ValidateFunction, value: Json): FieldError[] => {
   try {
-    if (withinBudget(() => validate(value))) return []
+    return errorsOf(validate, value)
   } catch (error) {
-    // A RangeError is a schema that refers to itself without getting anywhere.
-    if (error instanceof WorkExceeded || error instanceof RangeError)
-      return [
-        { path: "", message: "checking this against the schema takes too much work; simplify the schema" },
-      ]
+    if (error instanceof WorkExceeded) return TOO_MUCH_WORK
+    throw error
+  }
+}
+
+const TOO_MUCH_WORK: FieldError[] = [
+  { path: "", message: "checking this against the schema takes too much work; simplify the schema" },
+]
+
+/** Throws {@link WorkExceeded}. */
+const errorsOf = (validate: ValidateFunction, value: Json, work?: number): FieldError[] => {
+  try {
+    if (withinBudget(() => validate(value), work)) return []
+  } catch (error) {
+    // A schema that refers to itself without getting anywhere.
+    if (error instanceof RangeError) return TOO_MUCH_WORK
     throw error
   }
   const errors = (validate.errors ?? []).slice(0, ERRORS_MAX).map(fieldError)

@@ -33,18 +33,32 @@ export interface EditedEntry {
   locked?: true
 }
 
+/**
+ * How much may be told of the insides of values, together: beyond it a value differs as a whole. Without this a
+ * value of 256 KiB, one long name over many small members, has places whose paths are gigabytes long.
+ */
+interface Room {
+  /** Objects, lists and what is in them, before and after. */
+  parts: number
+  pathCharacters: number
+}
+const roomForOne = (): Room => ({ parts: 50_000, pathCharacters: 512 * 1_024 })
+
 /** Each edit beside what is stable, in the order of the edits. */
 export const diffEdits = (
   edits: readonly EditedEntry[],
   stable: ReadonlyMap<ConfigKey, Entry>,
-): EditDifference[] => edits.map((edit) => diffEdit(edit, stable.get(edit.key)))
+): EditDifference[] => {
+  const room = roomForOne()
+  return edits.map((edit) => diffEdit(edit, stable.get(edit.key), room))
+}
 
-const diffEdit = (edit: EditedEntry, entry: Entry | undefined): EditDifference => {
+const diffEdit = (edit: EditedEntry, entry: Entry | undefined, room: Room): EditDifference => {
   const { key, value } = edit
   const isDelete = value === undefined
   const schemaChanged = !isDelete && textOf(edit.schema) !== textOf(entry?.schema)
   const lockMoved = !isDelete && (edit.locked ?? false) !== (entry?.locked ?? false)
-  const values = isDelete || entry === undefined ? [] : diffValues(entry.value, value)
+  const values = isDelete || entry === undefined ? [] : differences(entry.value, value, room)
   const isChanged = values.length > 0 || schemaChanged || lockMoved
   return {
     key,
@@ -68,11 +82,35 @@ const diffEdit = (edit: EditedEntry, entry: Entry | undefined): EditDifference =
 const textOf = (schema: Json | undefined): string | undefined =>
   schema === undefined ? undefined : canonical(schema)
 
-/** Where two values differ, innermost. Arrays are compared by position. */
-export const diffValues = (before: Json, after: Json): ValueDifference[] => {
+/** Where two values differ, innermost; as a whole where that would be too much. Arrays are compared by position. */
+export const diffValues = (before: Json, after: Json): ValueDifference[] =>
+  differences(before, after, roomForOne())
+
+const differences = (before: Json, after: Json, room: Room): ValueDifference[] => {
+  room.parts -= partsOf(before, room.parts) + partsOf(after, room.parts)
+  const places = room.parts < 0 ? null : placesOf(before, after, room)
+  if (places !== null) return places
+  return canonical(before) === canonical(after) ? [] : [{ path: "", kind: "changed", before, after }]
+}
+
+/** How many parts an object or a list has, counted until there are more than `max`. */
+const partsOf = (value: Json, max: number): number => {
+  if (typeof value !== "object" || value === null) return 0
+  let parts = 1
+  for (const part of Object.values(value)) {
+    parts += 1 + partsOf(part, max - parts)
+    if (parts > max) break
+  }
+  return parts
+}
+
+/** `null`: there is no room to name them all. */
+const placesOf = (before: Json, after: Json, room: Room): ValueDifference[] | null => {
   // A root of our own lets microdiff compare scalars, and an array with an object, too.
-  const differences = microdiff({ value: bare(before) }, { value: bare(after) }, { cyclesFix: false })
-  return differences.map(shown)
+  const found = microdiff({ value: bare(before) }, { value: bare(after) }, { cyclesFix: false })
+  for (const { path } of found)
+    for (const part of path) room.pathCharacters -= typeof part === "string" ? part.length + 1 : 6
+  return room.pathCharacters < 0 ? null : found.map(shown)
 }
 
 const shown = (difference: Difference): ValueDifference => {

@@ -45,5 +45,15 @@ export const LAST_KNOWN_GOOD_MS = 24 * 3_600_000
 export const stalenessOf = (pointer: Pick<PointerDocument, "moving">): Staleness =>
   pointer.moving ? MOVING : AT_REST
 
+/**
+ * The entity tag of the stable view told with its difference to the candidate. It is another answer at each step;
+ * the edge and the origin tag it alike, so that a client may move between them.
+ */
+export const bothArmsTag = ({ stable, candidate }: Pick<PointerDocument, "stable" | "candidate">): string => {
+  if (!candidate) return `W/"${stable}"`
+  const { view, changeId, step, weightBp } = candidate
+  return `W/"${stable}+${view}/${changeId}/${step}/${weightBp}"`
+}
+
 /** Why a read can be told it is old: the value of the `Hotswap-Stale` header on a last known good. */
 export const STALE_HEADER = "Hotswap-Stale"

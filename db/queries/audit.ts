@@ -1,6 +1,7 @@
 import { and, asc, desc, eq, gt, gte, lt, type SQL, sql } from "drizzle-orm"
 import type { AuditBody, AuditEntry } from "../../core/audit/entry.ts"
 import type { Instant } from "../../core/change/change.ts"
+import type { Environment } from "../../core/environment.ts"
 import type { ScopeId } from "../../core/ids.ts"
 import { canonical, type Json } from "../../core/json.ts"
 import type { Database } from "../client.ts"
@@ -17,6 +18,8 @@ export interface AuditFilter {
   actor?: string
   action?: string
   target?: string
+  /** Entries of other environments are left out; those of the tenant as a whole are not. */
+  environment?: Environment
   /** Inclusive. */
   from?: Instant
   /** Exclusive. */
@@ -35,6 +38,8 @@ export const listAudit = (database: Database, scope: ScopeId, filter: AuditFilte
     filter.actor !== undefined && eq(actor, filter.actor),
     filter.action !== undefined && eq(action, filter.action),
     filter.target !== undefined && eq(target, filter.target),
+    filter.environment !== undefined &&
+      sql`coalesce(${auditEntries.body}::jsonb ->> 'environment', ${filter.environment}) = ${filter.environment}`,
     from !== undefined && gte(at, from),
     to !== undefined && lt(at, to),
     before !== undefined && lt(seq, before),

@@ -1,10 +1,9 @@
-import { sql } from "drizzle-orm"
 import type { Commit, Reply } from "../../core/change/scope-state.ts"
 import { canonical, type Json } from "../../core/json.ts"
 import { murmur3 } from "../../core/release/bucket.ts"
 import { EMPTY_CHUNK, EMPTY_RELEASE } from "../../core/release/compile.ts"
 import type { Runner } from "../client.ts"
-import type { Prepared } from "../connection.ts"
+import { textQuery } from "../text-query.ts"
 
 /** What to answer when the request is repeated; body members named in `stamps` become the time of the commit. */
 export interface CommitReply {
@@ -25,23 +24,10 @@ export type Committed =
   /** Something moved since the state was loaded, or the idempotency key was taken. Nothing was written. */
   | { kind: "conflict" }
 
-const commit: Prepared<
-  Record<string, unknown>,
-  { outcome: string; at: string | null; seq: string | null; mark: string | null }[]
-> = {
-  build: (db) =>
-    db
-      .select({
-        outcome: sql<string>`outcome`,
-        at: sql<string | null>`at`,
-        seq: sql<string | null>`seq`,
-        mark: sql<string | null>`mark`,
-      })
-      .from(
-        sql`hotswap.commit_scope(${sql.placeholder("scope")}, ${sql.placeholder("environment")}, ${sql.placeholder("expectedRev")}::bigint, ${sql.placeholder("commit")}::jsonb, ${sql.placeholder("idempotency")}::jsonb)`,
-      )
-      .prepare("commit_scope"),
-}
+const commit = textQuery<{ outcome: string; at: string | null; seq: string | null; mark: string | null }>(
+  "select outcome, at, seq, mark from hotswap.commit_scope($1, $2, $3::text::bigint, $4::text::jsonb, $5::text::jsonb)",
+  ["scope", "environment", "expectedRev", "commit", "idempotency"],
+)
 
 /** Writes all that one decision came to, or nothing, in one transaction and one round trip. */
 export const commitScope = async (
@@ -52,7 +38,7 @@ export const commitScope = async (
   const [row] = await runner.run(commit, {
     scope: decided.scope,
     environment: decided.environment,
-    expectedRev: decided.expectedRev,
+    expectedRev: String(decided.expectedRev),
     commit: JSON.stringify(documentOf(decided)),
     idempotency: JSON.stringify(idempotency ? replyOf(idempotency) : null),
   })

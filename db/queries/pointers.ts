@@ -34,17 +34,22 @@ export const bumpHeads = async (tx: TenantTx, environments: readonly Environment
   }
 }
 
-/** The same releases as before, under another tier. Call {@link bumpHeads} first. */
+/**
+ * The same releases as before, under another tier. Call {@link bumpHeads} first. An environment that was added to the
+ * settings after the tenant was made has no pointer yet and gets one: a new tier counts from elsewhere, and only
+ * where the tenant's own part has moved does a reader take that for newer.
+ */
 export const addTierPointers = async (tx: TenantTx, environments: readonly Environment[], tier: Tier) => {
   for (const environment of environments)
     await tx.db.execute(sql`
       insert into hotswap.pointers (tenant_id, environment, seq, at, tier, stable, stable_change_id,
         candidate_release, candidate_change_id, candidate_step, candidate_weight_bp, change_id, cause)
-      select tenant_id, environment, seq + 1, greatest(clock_timestamp(), at + interval '1 microsecond'), ${tier},
-        stable, stable_change_id, candidate_release, candidate_change_id, candidate_step, candidate_weight_bp,
-        null, 'tier'
-      from hotswap.pointers where tenant_id = ${tx.scope} and environment = ${environment}
-      order by seq desc limit 1`)
+      select ${tx.scope}, ${environment}, coalesce(last.seq, 0) + 1,
+        greatest(clock_timestamp(), last.at + interval '1 microsecond'), ${tier},
+        coalesce(last.stable, ${EMPTY_RELEASE.id}), last.stable_change_id, last.candidate_release,
+        last.candidate_change_id, last.candidate_step, last.candidate_weight_bp, null, 'tier'
+      from (values (true)) one left join lateral (select * from hotswap.pointers p
+        where p.tenant_id = ${tx.scope} and p.environment = ${environment} order by p.seq desc limit 1) last on true`)
 }
 
 export const markAll = async (tx: TenantTx, environments: readonly Environment[]) => {

@@ -6,11 +6,10 @@ import type { ChangeId, ConfigKey, ReleaseId, ScopeId, Tier } from "../../core/i
 import { murmur3 } from "../../core/release/bucket.ts"
 import { readEntry } from "../../core/release/compile.ts"
 import type { Database, Runner } from "../client.ts"
-import type { Prepared } from "../connection.ts"
 import { toInstant } from "../instant.ts"
 import { heads } from "../schema/pointers.ts"
 import { type TenantTx, withTenant } from "../tenant.ts"
-import { type Move, periodsOf } from "./periods.ts"
+import { textQuery } from "../text-query.ts"
 import { type KeptReply, type StoredReply, storedReply } from "./replies.ts"
 import { type DocumentRow, type PointerRow, pointerOf, sortOut } from "./rows.ts"
 
@@ -29,7 +28,7 @@ export interface LoadRequest {
   idempotencyKey?: string
 }
 
-/** A key's latest versions with what they say of it: `[version, description, owner]`. */
+/** What a version says of its key besides the entry: `[version, description, owner]`. */
 type VersionMetadata = readonly [number, string | null, string | null]
 
 interface LoadedState {
@@ -38,21 +37,17 @@ interface LoadedState {
   rev: number
   pointer: PointerRow | null
   changes: (Omit<Change, "versions"> & { versions: Change["versions"] | null })[]
-  lastVersions: Record<ConfigKey, number>
-  metadata: Record<ConfigKey, VersionMetadata[]>
-  moves: Move[] | null
+  /** The latest few of each asked key, newest first. */
+  latest: Record<ConfigKey, VersionMetadata[]>
+  /** The last version of each key of an open change. */
+  editedVersions: Record<ConfigKey, number>
   replay: KeptReply | null
 }
 
-const load: Prepared<Record<string, unknown>, DocumentRow[]> = {
-  build: (db) =>
-    db
-      .select({ kind: sql<string>`kind`, id: sql<string | null>`id`, body: sql<string | null>`body` })
-      .from(
-        sql`hotswap.load_scope(${sql.placeholder("scope")}, ${sql.placeholder("environment")}, ${sql.placeholder("keys")}::jsonb, ${sql.placeholder("changeId")}, ${sql.placeholder("releases")}::jsonb, ${sql.placeholder("allChunks")}, ${sql.placeholder("idempotencyKey")})`,
-      )
-      .prepare("load_scope"),
-}
+const load = textQuery<DocumentRow>(
+  `select kind, id, body from hotswap.load_scope($1, $2, $3::text::jsonb, $4, $5::text::jsonb, $6::text::boolean, $7)`,
+  ["scope", "environment", "keys", "changeId", "releases", "allChunks", "idempotencyKey"],
+)
 
 /**
  * Everything a decision on one scope × environment rests on, and the answer already given under the idempotency key,
@@ -69,7 +64,7 @@ export const loadScope = async (
     keys: JSON.stringify(Object.fromEntries(keys.map((key) => [key, murmur3(key)]))),
     changeId: changeId ?? null,
     releases: JSON.stringify(releases ?? []),
-    allChunks: allChunks ?? false,
+    allChunks: String(allChunks ?? false),
     idempotencyKey: idempotencyKey ?? null,
   })
   const { state: loaded, manifests, chunks } = sortOut<LoadedState>(rows)
@@ -83,12 +78,11 @@ export const loadScope = async (
     pointer: pointerOf(loaded.pointer),
     manifests,
     chunks,
-    lastVersions: mapOf(loaded.lastVersions),
+    lastVersions: lastVersionsOf(loaded),
     metadata: new Map(),
     changes: new Map(loaded.changes.map((change) => [change.content.changeId, changeOf(change)])),
-    history: periodsOf(loaded.moves ?? []),
   }
-  const metadata = await stableMetadata(runner, state, loaded.metadata)
+  const metadata = await stableMetadata(runner, state, loaded.latest)
   return {
     state: { ...state, metadata },
     replay: loaded.replay && storedReply({ ...loaded.replay, at: toInstant(loaded.replay.at) }),
@@ -98,21 +92,19 @@ export const loadScope = async (
 const mapOf = <Value>(record: Record<string, Value>) =>
   new Map(Object.entries(record) as [ConfigKey, Value][])
 
+const lastVersionsOf = ({ latest, editedVersions }: LoadedState): ScopeState["lastVersions"] => {
+  const versions = mapOf(editedVersions)
+  for (const [key, [last]] of mapOf(latest)) versions.set(key, last![0])
+  return versions
+}
+
 const changeOf = ({ versions, ...change }: LoadedState["changes"][number]): Change =>
   versions ? { ...change, versions } : change
 
-const findMetadata: Prepared<
-  Record<string, unknown>,
-  { description: string | null; owner: string | null }[]
-> = {
-  build: (db) =>
-    db
-      .select({ description: sql<string | null>`description`, owner: sql<string | null>`owner` })
-      .from(
-        sql`hotswap.version_metadata(${sql.placeholder("scope")}, ${sql.placeholder("environment")}, ${sql.placeholder("key")}, ${sql.placeholder("version")}::int)`,
-      )
-      .prepare("version_metadata"),
-}
+const findMetadata = textQuery<{ description: string | null; owner: string | null }>(
+  "select description, owner from hotswap.version_metadata($1, $2, $3, $4::text::int)",
+  ["scope", "environment", "key", "version"],
+)
 
 /**
  * Which version is stable stands in the release's chunk, so the database sends the latest few of each key. Only when
@@ -121,7 +113,7 @@ const findMetadata: Prepared<
 const stableMetadata = async (
   runner: Runner,
   state: ScopeState,
-  latest: LoadedState["metadata"],
+  latest: LoadedState["latest"],
 ): Promise<ScopeState["metadata"]> => {
   const manifest = state.manifests.get(state.pointer.stable)!
   const metadata = new Map<ConfigKey, { description?: string; owner?: string }>()
@@ -142,7 +134,12 @@ const askMetadata = async (
   key: ConfigKey,
   version: number,
 ): Promise<[string | null, string | null]> => {
-  const [row] = await runner.run(findMetadata, { scope, environment, key, version })
+  const [row] = await runner.run(findMetadata, {
+    scope,
+    environment,
+    key,
+    version: String(version),
+  })
   return [row?.description ?? null, row?.owner ?? null]
 }
 

@@ -154,7 +154,8 @@ export const createEdge = (bindings: Bindings): Edge => {
         return await answerView(parts, request, route, reader, life)
     }
     const { pathname, search } = new URL(request.url)
-    const base = reads && pathname.startsWith(VIEWS_PATH) ? settings.readOrigin : settings.manageOrigin
+    // Whatever the method: who serves the path also says which methods it takes.
+    const base = pathname.startsWith(VIEWS_PATH) ? settings.readOrigin : settings.manageOrigin
     return await forward(request, base + pathname + search, settings)
   }
 }

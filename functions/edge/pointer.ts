@@ -7,7 +7,12 @@ import {
   type TokenId,
   type ViewId,
 } from "../../core/ids.ts"
-import { type PointerDocument, type Staleness, stalenessOf } from "../../core/release/pointer-document.ts"
+import {
+  bothArmsTag,
+  type PointerDocument,
+  type Staleness,
+  stalenessOf,
+} from "../../core/release/pointer-document.ts"
 import { isNewer, parseRevision, type Revision } from "../../core/release/revision.ts"
 import { parseViewId, viewBits } from "../../core/release/view-id.ts"
 import type { Scope } from "./scope.ts"
@@ -122,13 +127,10 @@ const armOf = (document: PointerDocument, name: Arm["name"], view: ViewId, etag:
 const armsOf = (document: PointerDocument): Pick<HeldPointer, "stable" | "candidate" | "both"> => {
   const { stable, candidate } = document
   const etag = `W/"${stable}"`
-  // With its difference to the candidate, the stable view is another answer at each step.
-  const rollout = candidate ? `/${candidate.view}/${candidate.changeId}/${candidate.step}` : ""
-  const bothEtag = `W/"${stable}${rollout}"`
   return {
     stable: armOf(document, "stable", stable, etag),
     candidate: candidate && armOf(document, "candidate", candidate.view, `W/"${candidate.view}"`),
-    both: armOf(document, "stable", stable, bothEtag),
+    both: armOf(document, "stable", stable, bothArmsTag(document)),
   }
 }
 

@@ -29,6 +29,8 @@ const DAY_SECONDS = 86_400
 
 export const READER_LIFETIME_SECONDS = 365 * DAY_SECONDS
 export const API_LIFETIME_SECONDS = 90 * DAY_SECONDS
+/** What doors take in an `Authorization` header, without its scheme. */
+export const TOKEN_LENGTH_MAX = 8_192
 /** No token lasts longer. */
 export const MAX_LIFETIME_SECONDS = 400 * DAY_SECONDS
 

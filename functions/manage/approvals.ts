@@ -9,7 +9,7 @@ import { act } from "./actions.ts"
 import type { ManageDeps } from "./deps.ts"
 import { actorOf, changeNamed, scopeNamed } from "./parse.ts"
 import { listShownChanges } from "./read-changes.ts"
-import { ChangePath, ChangeShown, Comment, Paging, page } from "./shapes.ts"
+import { ChangeListed, ChangePath, ChangeShown, Comment, Paging, page } from "./shapes.ts"
 
 /** Would this principal's approval count towards the stage that is due? */
 const awaits = (change: Change, principal: Principal, environments: readonly Environment[]): boolean => {
@@ -38,7 +38,7 @@ const listRoute = (deps: ManageDeps): Route =>
     replies: {
       200: {
         description: "A page of changes; it may be short of the limit and still have a next",
-        schema: page(ChangeShown),
+        schema: page(ChangeListed),
       },
     },
     where: async ({ query }, principal) => ({

@@ -3,7 +3,7 @@ import { type ChainHead, GENESIS_HEAD, verifyChain } from "../../core/audit/chai
 import type { AuditEntry } from "../../core/audit/entry.ts"
 import { isTenant, type ScopeId } from "../../core/ids.ts"
 import { auditHead, auditRange, listAudit } from "../../db/queries/audit.ts"
-import { decodeCursor, encodeCursor } from "../http/cursor.ts"
+import { decodeNumber, encodeCursor } from "../http/cursor.ts"
 import { json, type Route, route, tenantNotFound } from "../http/route.ts"
 import type { ManageDeps } from "./deps.ts"
 import { scopeNamed } from "./parse.ts"
@@ -13,7 +13,20 @@ const PIECE = 1_000
 
 const showEntry = ({ seq, at, body, prev, hash }: AuditEntry) => ({ seq, at, ...body, prev, hash })
 
-const Instant = z.iso.datetime({ offset: true })
+/** What PostgreSQL takes for a time: it has no year 0, no offset of 16 hours, and counts microseconds. */
+const Instant = z.iso
+  .datetime({ offset: true })
+  .regex(
+    /^(?!0000)[^.]*(\.\d{1,6})?(Z|[+-](0\d|1[0-5]):\d{2})$/,
+    "Expected a time like 2026-01-31T12:00:00Z.",
+  )
+
+const filterOf = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((text) => !text.includes("\0"), "It holds U+0000.")
+    .optional()
 
 const listRoute = (deps: ManageDeps): Route =>
   route({
@@ -26,9 +39,9 @@ const listRoute = (deps: ManageDeps): Route =>
     evenDeleted: true,
     query: z.strictObject({
       tenantId: z.string(),
-      actor: z.string().max(200).optional(),
-      action: z.string().max(100).optional(),
-      target: z.string().max(500).optional(),
+      actor: filterOf(200),
+      action: filterOf(100),
+      target: filterOf(500),
       from: Instant.optional(),
       to: Instant.optional(),
       ...Paging,
@@ -38,12 +51,13 @@ const listRoute = (deps: ManageDeps): Route =>
       scope: await scopeNamed(query.tenantId, principal, deps.findExternal),
       environment: null,
     }),
-    run: async ({ query, scope }) => {
+    run: async ({ query, scope, principal }) => {
       const { limit, cursor, tenantId: _named, ...filters } = query
-      const before = cursor === undefined ? undefined : Number(decodeCursor("audit", cursor, 1)[0])
+      const before = cursor === undefined ? undefined : decodeNumber("audit", cursor, Number.MAX_SAFE_INTEGER)
       const given = Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined))
       const rows = await listAudit(deps.db, scope!, {
         ...given,
+        ...(principal.environment ? { environment: principal.environment } : {}),
         limit: limit + 1,
         ...(before === undefined ? {} : { before }),
       })

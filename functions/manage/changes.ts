@@ -1,12 +1,12 @@
 import { z } from "@hono/zod-openapi"
 import { CHANGE_STATES } from "../../core/change/change.ts"
-import { Refusal } from "../../core/errors.ts"
 import { json, type Route, route } from "../http/route.ts"
+import { misshapen } from "../http/validate.ts"
 import { rehearse } from "../platform/mutate.ts"
 import type { ManageDeps } from "./deps.ts"
 import { changeNamed, environmentNamed, scopeNamed } from "./parse.ts"
 import { listShownChanges, readChange } from "./read-changes.ts"
-import { ChangeBody, ChangePath, ChangeShown, Paging, page } from "./shapes.ts"
+import { ChangeBody, ChangeListed, ChangePath, ChangeShown, Paging, page } from "./shapes.ts"
 import { accepted, askedBy, shownChange, submission, submit } from "./submit.ts"
 import { wantedOf } from "./wanted.ts"
 
@@ -33,7 +33,7 @@ const submitRoute = (deps: ManageDeps): Route =>
     where: whereOfBody(deps),
     run: async ({ body, scope, environment, ...asker }) => {
       const target = { scope: scope!, environment: environment! }
-      const wanted = await wantedOf(deps, target, body)
+      const wanted = await wantedOf(deps, asker.principal, target, body)
       return await submit(deps, asker, target, wanted, (decided) => accepted(deps, target, decided))
     },
   })
@@ -51,7 +51,7 @@ const previewRoute = (deps: ManageDeps): Route =>
     where: whereOfBody(deps),
     run: async ({ body, scope, environment, ...asker }) => {
       const target = { scope: scope!, environment: environment! }
-      const wanted = await wantedOf(deps, target, body)
+      const wanted = await wantedOf(deps, asker.principal, target, body)
       const { state, decision } = await rehearse(deps, {
         ...target,
         ...askedBy(asker),
@@ -78,7 +78,7 @@ const listRoute = (deps: ManageDeps): Route =>
     path: "/api/v1/changes",
     operationId: "listChanges",
     tag: "Changes",
-    summary: "The changes of a scope, newest first",
+    summary: "The changes of a scope, newest first, without their edits",
     action: "change.read",
     query: z.strictObject({
       tenantId: z.string(),
@@ -89,7 +89,7 @@ const listRoute = (deps: ManageDeps): Route =>
         .openapi({ description: `Some of ${CHANGE_STATES.join(", ")}, by commas` }),
       ...Paging,
     }),
-    replies: { 200: { description: "A page of changes", schema: page(ChangeShown) } },
+    replies: { 200: { description: "A page of changes", schema: page(ChangeListed) } },
     where: async ({ query }, principal) => ({
       scope: await scopeNamed(query.tenantId, principal, deps.findExternal),
       environment:
@@ -101,9 +101,9 @@ const listRoute = (deps: ManageDeps): Route =>
       const states = query.state?.split(",") ?? []
       const unknown = states.find((state) => !(CHANGE_STATES as readonly string[]).includes(state))
       if (unknown !== undefined)
-        throw new Refusal("QUERY_INVALID", "Not as expected: state.", {
-          errors: [{ path: "state", message: `"${unknown}" is none of ${CHANGE_STATES.join(", ")}` }],
-        })
+        throw misshapen("query", [
+          { path: "state", message: `"${unknown.slice(0, 100)}" is none of ${CHANGE_STATES.join(", ")}.` },
+        ])
       return json(200, await listShownChanges(deps, scope!, { ...query, environment, states }))
     },
   })

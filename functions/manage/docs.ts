@@ -22,7 +22,7 @@ const pageOf = async (title: string, body: ReturnType<typeof html>): Promise<Rou
   headers: { "content-type": HTML },
   body: `${await html`<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title><style>${STYLE}</style></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title><link rel="icon" href="/docs/assets/favicon-32x32.png"><style>${STYLE}</style></head>
 <body>${body}</body>
 </html>
 `}`,
@@ -38,7 +38,8 @@ const home = () =>
 <li><a href="/docs/errors">Every refusal there is</a>, with what to do about it</li>
 <li><a href="/health">Health</a> and <a href="/ready">readiness</a></li>
 </ul>
-<p>Every call under <code>/api/v1</code> carries <code>Authorization: Bearer …</code>.</p>`,
+<p>Every call under <code>/api/v1</code> carries <code>Authorization: Bearer …</code>. The first token is the one that
+the start-up screen showed; it issues all others.</p>`,
   )
 
 const errorsPage = () =>

@@ -6,6 +6,6 @@ let composed: FunctionUrlHandler | undefined
 
 /** The door of the deployed function: composed from the environment by the first request. */
 export const handler: FunctionUrlHandler = async (event, context) => {
-  composed ??= createManage(composeManage(process.env)).handler
+  composed ??= createManage(composeManage(process.env), { freezes: true }).handler
   return await composed(event, context)
 }

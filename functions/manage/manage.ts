@@ -66,8 +66,13 @@ const routesOf = (deps: ManageDeps): Route[] => [
   ...auditRoutes(deps),
 ]
 
+export interface ManageOptions {
+  /** The runtime stops between answering and the next call: what an answer left to be done is done before it. */
+  freezes?: boolean
+}
+
 /** Everything that alters anything, and the reference, behind one door. */
-export const createManage = (platform: ManagePlatform): Manage => {
+export const createManage = (platform: ManagePlatform, { freezes = false }: ManageOptions = {}): Manage => {
   const invocations = createInvocations(platform.background)
   const deps = depsOf({ ...platform, background: invocations.background })
   let reference: string | undefined
@@ -93,7 +98,6 @@ export const createManage = (platform: ManagePlatform): Manage => {
   return {
     app,
     routes,
-    // The runtime freezes after the answer: what was to be published is published first.
-    handler: (event, context) => invocations.toTheEnd(() => inner(event, context)),
+    handler: freezes ? (event, context) => invocations.toTheEnd(() => inner(event, context)) : inner,
   }
 }

@@ -25,7 +25,13 @@ export type FindExternal = (externalId: string) => Promise<ScopeId | null>
 
 /** What kind of name it is shows in the name: slugs have no colon, external ids (`system:id`) have one. */
 export const resolveScope = async (text: string, findExternal: FindExternal): Promise<ScopeId | null> =>
-  text.includes(":") ? await findExternal(text) : parseScopeId(text)
+  text.includes(":") ? (text.includes("\0") ? null : await findExternal(text)) : parseScopeId(text)
+
+const TIER_SCOPES = "~tier."
+const TOLD_MAX = 200
+
+/** What was sent, repeated in an answer: enough of it to be recognised. */
+const clip = (text: string): string => (text.length > TOLD_MAX ? `${text.slice(0, TOLD_MAX)}…` : text)
 
 /** The scope a request names. What the principal cannot see is named back just as it was given. */
 export const scopeNamed = async (
@@ -35,27 +41,28 @@ export const scopeNamed = async (
 ): Promise<ScopeId> => {
   const scope = await resolveScope(text, findExternal)
   if (scope && sees(principal, scope)) return scope
+  if (!scope && text.startsWith(TIER_SCOPES)) tierNamed(text.slice(TIER_SCOPES.length))
   if (!scope && !text.includes(":"))
-    throw new Refusal("TENANT_ID_INVALID", `"${text}" is neither a slug nor an external id.`)
-  throw tenantNotFound(text)
+    throw new Refusal("TENANT_ID_INVALID", `"${clip(text)}" is neither a slug nor an external id.`)
+  throw tenantNotFound(clip(text))
 }
 
 export const environmentNamed = (text: string, environments: readonly Environment[]): Environment => {
   const environment = parseEnvironment(text, environments)
   if (!environment)
-    throw new Refusal("ENVIRONMENT_UNKNOWN", `"${text}" is none of ${environments.join(", ")}.`)
+    throw new Refusal("ENVIRONMENT_UNKNOWN", `"${clip(text)}" is none of ${environments.join(", ")}.`)
   return environment
 }
 
 export const keyNamed = (text: string): ConfigKey => {
   const key = parseConfigKey(text)
-  if (!key) throw new Refusal("KEY_INVALID", `"${text.slice(0, 200)}" is not a key.`)
+  if (!key) throw new Refusal("KEY_INVALID", `"${clip(text)}" is not a key.`)
   return key
 }
 
 export const tierNamed = (text: string): Tier => {
   const tier = parseTier(text)
-  if (!tier) throw new Refusal("TIER_UNKNOWN", `"${text}" is none of ${TIERS.join(", ")}.`)
+  if (!tier) throw new Refusal("TIER_UNKNOWN", `"${clip(text)}" is none of ${TIERS.join(", ")}.`)
   return tier
 }
 
@@ -67,7 +74,7 @@ export interface ConfigAddress {
 }
 
 export const configNotFound = (configId: string): Refusal =>
-  new Refusal("CONFIG_NOT_FOUND", `There is no config "${configId}".`)
+  new Refusal("CONFIG_NOT_FOUND", `There is no config "${clip(configId)}".`)
 
 export const configNamed = (text: string, environments: readonly Environment[]): ConfigAddress => {
   const address = parseConfigId(text, environments)
@@ -76,7 +83,7 @@ export const configNamed = (text: string, environments: readonly Environment[]):
 }
 
 export const changeNotFound = (changeId: string): Refusal =>
-  new Refusal("CHANGE_NOT_FOUND", `There is no change "${changeId}".`)
+  new Refusal("CHANGE_NOT_FOUND", `There is no change "${clip(changeId)}".`)
 
 export const changeNamed = (text: string): { changeId: ChangeId; scope: ScopeId } => {
   const parsed = parseChangeId(text)
@@ -85,7 +92,7 @@ export const changeNamed = (text: string): { changeId: ChangeId; scope: ScopeId 
 }
 
 export const tokenNotFound = (tokenId: string): Refusal =>
-  new Refusal("TOKEN_NOT_FOUND", `There is no token "${tokenId}".`)
+  new Refusal("TOKEN_NOT_FOUND", `There is no token "${clip(tokenId)}".`)
 
 export const tokenNamed = (text: string): { tokenId: TokenId; scope: ScopeId } => {
   const parsed = parseTokenId(text)
@@ -93,13 +100,19 @@ export const tokenNamed = (text: string): { tokenId: TokenId; scope: ScopeId } =
   return parsed
 }
 
-/** Reads `If-Match`: a version, `any` for `*`, `undefined` without one. Throws IF_MATCH_INVALID. */
+/**
+ * Reads `If-Match`: a version, `any` for `*`, `undefined` without one. Throws IF_MATCH_INVALID. A weak tag is taken
+ * for what it was: a proxy that compresses makes it weak, and a version is as exact as ever.
+ */
 export const ifMatchNamed = (header: string | undefined): number | "any" | undefined => {
   if (header === undefined) return undefined
   if (header.trim() === "*") return "any"
-  const match = /^"(\d{1,9})"$/.exec(header.trim())
+  const match = /^(?:W\/)?"(\d{1,9})"$/.exec(header.trim())
   if (!match)
-    throw new Refusal("IF_MATCH_INVALID", `"${header.slice(0, 100)}" is not an entity tag of a config.`)
+    throw new Refusal(
+      "IF_MATCH_INVALID",
+      `Send one ETag as it was given, quotes and all: ${header.slice(0, 100)} is none.`,
+    )
   return Number(match[1])
 }
 

@@ -59,6 +59,27 @@ export const readChange = async (
   }
 }
 
+const KEYS_LISTED_MAX = 100
+
+/** A change in a list: which keys it edits, but not what to, as a page of large ones would be larger than any answer. */
+const listed = (deps: Deps, change: Change): JsonObject => {
+  const {
+    edits: _edits,
+    base: _base,
+    versions: _versions,
+    ...shown
+  } = showChange(change, policyOf(deps, change))
+  const { edits: edited, promotedFrom } = change.content
+  return {
+    ...shown,
+    promotedFrom: promotedFrom
+      ? { environment: promotedFrom.environment, release: promotedFrom.release }
+      : null,
+    keys: edited.slice(0, KEYS_LISTED_MAX).map(({ key }) => key),
+    editCount: edited.length,
+  }
+}
+
 export interface ChangesWanted {
   environment: Environment | null
   states: readonly string[]
@@ -84,7 +105,7 @@ export const listShownChanges = async (
   const page = rows.slice(0, limit)
   const last = rows.length > limit ? page.at(-1) : undefined
   return {
-    items: page.filter(wanted).map((change) => showChange(change, policyOf(deps, change))),
+    items: page.filter(wanted).map((change) => listed(deps, change)),
     nextCursor: last ? encodeCursor("changes", [last.content.changeId]) : null,
   }
 }

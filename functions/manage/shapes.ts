@@ -26,17 +26,25 @@ export const ConfigPath = z.object({ configId: z.string() })
 export const ChangePath = z.object({ changeId: z.string() })
 
 const AnyObject = z.record(z.string(), z.unknown())
+const ASIDE_CHARACTERS_MAX = 65_536
+const EXTERNAL_IDS_MAX = 100
+/** What is kept beside a tenant is read whenever the tenant is. */
+const Aside = AnyObject.refine(
+  (value) => JSON.stringify(value).length <= ASIDE_CHARACTERS_MAX,
+  `At most ${ASIDE_CHARACTERS_MAX} characters of JSON are kept.`,
+)
 const tenantFields = {
-  displayName: text(200).optional(),
-  adminEmail: z.email().max(254).optional(),
-  quotas: AnyObject.optional(),
+  displayName: text(200).nullable().optional(),
+  adminEmail: z.email().max(254).nullable().optional(),
+  quotas: Aside.optional(),
   features: z.record(z.string().max(100), z.boolean()).optional(),
-  deployments: AnyObject.optional(),
+  deployments: Aside.optional(),
   externalIds: z
     .record(
       z.string().regex(/^[a-z0-9-]{1,32}$/, "Use 1 to 32 of a-z, 0-9 and dashes."),
       z.string().min(1).max(200),
     )
+    .refine((ids) => Object.keys(ids).length <= EXTERNAL_IDS_MAX, `At most ${EXTERNAL_IDS_MAX} are kept.`)
     .optional(),
 }
 export const TenantBody = z
@@ -139,6 +147,7 @@ export const ConfigShown = z
     locked: z.boolean(),
     updatedAt: z.string(),
     updatedBy: z.string(),
+    changeId: z.string(),
   })
   .openapi("Config")
 export const VersionShown = z
@@ -155,10 +164,14 @@ export const VersionShown = z
 
 const Step = z.strictObject({ weightBp: z.int(), holdMs: z.int().nullable() })
 const StrategyBody = z
-  .union([
-    z.strictObject({ type: z.literal("direct") }),
-    z.strictObject({ type: z.literal("canary"), steps: z.array(Step) }),
-  ])
+  .discriminatedUnion(
+    "type",
+    [
+      z.strictObject({ type: z.literal("direct") }),
+      z.strictObject({ type: z.literal("canary"), steps: z.array(Step) }),
+    ],
+    { error: 'Expected {"type":"direct"} or {"type":"canary","steps":[{"weightBp","holdMs"}, …]}.' },
+  )
   .openapi("Strategy")
 const EditBody = z.strictObject({
   key: z.string(),
@@ -198,33 +211,36 @@ export const PromoteBody = z
     comment: Comment.optional(),
   })
   .openapi("Promotion")
+const changeFields = {
+  changeId: z.string(),
+  tenantId: z.string(),
+  environment: z.string(),
+  state: z.enum(CHANGE_STATES),
+  stages: z.array(
+    z.object({
+      role: z.string(),
+      required: z.int(),
+      approvals: z.array(z.object({ subject: z.string(), at: z.string(), comment: z.string().nullable() })),
+    }),
+  ),
+  strategy: StrategyBody,
+  plan: z.array(Step),
+  step: z.int().nullable(),
+  weightBp: z.int(),
+  paused: z.boolean(),
+  contentHash: z.string(),
+  author: z.string(),
+  createdAt: z.string(),
+  expiresAt: z.string(),
+  comment: z.string().nullable(),
+  reason: z.string().nullable(),
+}
 export const ChangeShown = z
-  .object({
-    changeId: z.string(),
-    tenantId: z.string(),
-    environment: z.string(),
-    state: z.enum(CHANGE_STATES),
-    stages: z.array(
-      z.object({
-        role: z.string(),
-        required: z.int(),
-        approvals: z.array(z.object({ subject: z.string(), at: z.string(), comment: z.string().nullable() })),
-      }),
-    ),
-    strategy: StrategyBody,
-    plan: z.array(Step),
-    step: z.int().nullable(),
-    weightBp: z.int(),
-    paused: z.boolean(),
-    contentHash: z.string(),
-    author: z.string(),
-    createdAt: z.string(),
-    expiresAt: z.string(),
-    comment: z.string().nullable(),
-    reason: z.string().nullable(),
-    diff: z.array(z.record(z.string(), z.unknown())).optional(),
-  })
+  .object({ ...changeFields, diff: z.array(z.record(z.string(), z.unknown())).optional() })
   .openapi("Change")
+export const ChangeListed = z
+  .object({ ...changeFields, keys: z.array(z.string()), editCount: z.int() })
+  .openapi("ListedChange")
 export const AuditShown = z
   .object({
     seq: z.int(),

@@ -168,8 +168,8 @@ const ok = (tenant: Parameters<typeof showTenant>[0]) => ({
   body: showTenant(tenant),
 })
 
-/** What a tenant bought is not its own to alter. */
-const BOUGHT = ["tier", "quotas", "features"] as const
+/** What a tenant bought is not its own to alter, nor the names by which others find it: one it claims is another's. */
+const BOUGHT = ["tier", "quotas", "features", "externalIds"] as const
 
 const patchRoute = (deps: ManageDeps): Route =>
   route({
@@ -177,7 +177,7 @@ const patchRoute = (deps: ManageDeps): Route =>
     path: "/api/v1/tenants/{tenantId}",
     operationId: "updateTenant",
     tag: "Tenants",
-    summary: "Update a tenant; tier, quotas and features are the platform's to set",
+    summary: "Update a tenant; tier, quotas, features and external ids are the platform's to set",
     action: "tenant.update",
     params: TenantPath,
     body: TenantPatch,

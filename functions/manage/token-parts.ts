@@ -1,10 +1,16 @@
 import type { Principal, Role } from "../../core/access.ts"
 import type { Environment } from "../../core/environment.ts"
 import { Refusal } from "../../core/errors.ts"
-import { type ScopeId, type TenantId, tokenIdOf } from "../../core/ids.ts"
+import { isTenant, parseTokenId, type ScopeId, type TenantId, tokenIdOf } from "../../core/ids.ts"
 import type { JsonObject } from "../../core/json.ts"
 import type { NewToken, TokenRow } from "../../db/queries/tokens.ts"
-import { API_LIFETIME_SECONDS, mintApiToken, READER_LIFETIME_SECONDS } from "../http/tokens.ts"
+import {
+  API_LIFETIME_SECONDS,
+  mintApiToken,
+  READER_LIFETIME_SECONDS,
+  TOKEN_LENGTH_MAX,
+} from "../http/tokens.ts"
+import { misshapen } from "../http/validate.ts"
 import type { ManageDeps } from "./deps.ts"
 import { actorOf } from "./parse.ts"
 
@@ -16,12 +22,19 @@ export interface Wish {
   expiresInSeconds: number | undefined
 }
 
+/** A tenant's token is for that tenant, which its id names. */
+const tenantsOf = ({ tenants, tokenId }: Pick<TokenRow, "tenants" | "tokenId">): JsonObject["tenants"] => {
+  if (tenants !== null) return tenants === "*" ? tenants : [...tenants]
+  const scope = parseTokenId(tokenId)?.scope
+  return scope && isTenant(scope) ? [scope] : "*"
+}
+
 /** A token's row as HTTP shows it: never the token. */
 export const showToken = (row: Omit<TokenRow, "scope">): JsonObject => ({
   tokenId: row.tokenId,
   subject: row.subject,
   roles: [...row.roles],
-  tenants: row.tenants === null || row.tenants === "*" ? row.tenants : [...row.tenants],
+  tenants: tenantsOf(row),
   environment: row.environment,
   issuedBy: row.issuer.subject,
   createdAt: row.createdAt,
@@ -29,12 +42,18 @@ export const showToken = (row: Omit<TokenRow, "scope">): JsonObject => ({
   revokedAt: row.revokedAt,
 })
 
-const badBody = (path: string, message: string): Refusal =>
-  new Refusal("BODY_INVALID", `Not as expected: ${path}.`, { errors: [{ path, message }] })
+const badBody = (path: string, message: string): Refusal => misshapen("body", [{ path, message }])
+
+/** Names by which the service itself stands in the audit. */
+const OWN_SUBJECTS = new Set(["clock", "platform"])
+/** Nothing that cannot be seen: two people who look alike in an approval are taken for one. */
+const SUBJECT = /^[^\p{C}\s](?:\P{C}*[^\p{C}\s])?$/u
 
 /** Nobody hands on more than they have. Throws BODY_INVALID or FORBIDDEN. */
 export const checkWish = (wish: Wish, issuer: Principal): void => {
   const reads = wish.roles.includes("reader")
+  if (OWN_SUBJECTS.has(wish.subject) || !SUBJECT.test(wish.subject))
+    throw badBody("/subject", "It is the service's own, or holds what cannot be seen.")
   if (new Set(wish.roles).size !== wish.roles.length) throw badBody("/roles", "A role is named twice.")
   if (reads && wish.roles.length > 1)
     throw badBody("/roles", "`reader` stands alone: it is for applications.")
@@ -80,5 +99,8 @@ export const issue = async (
     issuedAt,
     expiresAt,
   }
-  return { row: { ...row, tokenId, kind: "reader", secretHash: null }, token: await deps.signReader(claims) }
+  const token = await deps.signReader(claims)
+  if (token.length > TOKEN_LENGTH_MAX)
+    throw badBody("/tenants", "They do not fit into a token: name fewer, or issue several tokens.")
+  return { row: { ...row, tokenId, kind: "reader", secretHash: null }, token }
 }

@@ -2,15 +2,19 @@ import { z } from "@hono/zod-openapi"
 import type { Edit } from "../../core/change/change.ts"
 import type { EditInput } from "../../core/change/command.ts"
 import { Refusal } from "../../core/errors.ts"
-import type { JsonObject } from "../../core/json.ts"
+import { byteLength, type JsonObject } from "../../core/json.ts"
 import { diffValues } from "../../core/release/diff.ts"
 import { findVersion, listVersions, type StoredVersion } from "../../db/queries/configs.ts"
-import { decodeCursor, encodeCursor } from "../http/cursor.ts"
+import { decodeNumber, encodeCursor } from "../http/cursor.ts"
 import { json, type Route, route } from "../http/route.ts"
 import type { ManageDeps } from "./deps.ts"
 import { type ConfigAddress, configNamed, configNotFound, ifMatchNamed } from "./parse.ts"
 import { Comment, ConfigPath, ConfigShown, Paging, page, VersionShown } from "./shapes.ts"
 import { editReply, submit } from "./submit.ts"
+
+const PAGE_BYTES_MAX = 4 * 1_024 * 1_024
+/** The most that the database's integers count to. */
+const VERSION_MAX = 2_147_483_647
 
 const showVersion = ({
   version,
@@ -46,9 +50,20 @@ const versionOf = async (
   address: ConfigAddress,
   version: number,
 ): Promise<StoredVersion> => {
-  const found = await findVersion(deps.db, address.scope, address.environment, address.key, version)
+  const { scope, environment, key } = address
+  const found = version > VERSION_MAX ? null : await findVersion(deps.db, scope, environment, key, version)
   if (!found) throw new Refusal("VERSION_NOT_FOUND", `"${address.configId}" has no version ${version}.`)
   return found
+}
+
+/** As many as an answer holds: versions of large values make pages that are short of their limit. */
+const fitting = (versions: readonly JsonObject[]): readonly JsonObject[] => {
+  let bytes = 0
+  const beyond = versions.findIndex((version, index) => {
+    bytes += byteLength(JSON.stringify(version))
+    return index > 0 && bytes > PAGE_BYTES_MAX
+  })
+  return beyond === -1 ? versions : versions.slice(0, beyond)
 }
 
 const listRoute = (deps: ManageDeps): Route =>
@@ -61,19 +76,24 @@ const listRoute = (deps: ManageDeps): Route =>
     action: "config.read",
     params: ConfigPath,
     query: z.strictObject(Paging),
-    replies: { 200: { description: "A page of versions", schema: page(VersionShown) } },
+    replies: {
+      200: {
+        description: "A page of versions; it may be short of the limit and still have a next",
+        schema: page(VersionShown),
+      },
+    },
     where: at(deps),
     run: async ({ params, query: { limit, cursor } }) => {
       const address = configNamed(params.configId, deps.settings.environments)
-      const before = cursor === undefined ? undefined : Number(decodeCursor("versions", cursor, 1)[0])
+      const before = cursor === undefined ? undefined : decodeNumber("versions", cursor, VERSION_MAX)
       const { scope, environment, key } = address
       const paging = { limit: limit + 1, ...(before === undefined ? {} : { before }) }
       const rows = await listVersions(deps.db, scope, environment, key, paging)
       if (rows.length === 0 && before === undefined) throw configNotFound(address.configId)
-      const shown = rows.slice(0, limit)
-      const last = rows.length > limit ? shown.at(-1) : undefined
+      const shown = fitting(rows.slice(0, limit).map(showVersion))
+      const last = rows.length > shown.length ? rows[shown.length - 1] : undefined
       return json(200, {
-        items: shown.map(showVersion),
+        items: shown,
         nextCursor: last ? encodeCursor("versions", [last.version]) : null,
       })
     },

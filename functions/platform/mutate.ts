@@ -5,8 +5,10 @@ import { defaultPolicy } from "../../core/change/policy.ts"
 import type { Commit, Reply, ScopeState } from "../../core/change/scope-state.ts"
 import type { Environment } from "../../core/environment.ts"
 import { Refusal } from "../../core/errors.ts"
+import type { Evidence } from "../../core/gate/evidence.ts"
 import type { ChangeId, ConfigKey, ReleaseId, ScopeId } from "../../core/ids.ts"
 import type { Database, Runner } from "../../db/client.ts"
+import { readGate } from "../../db/queries/gate.ts"
 import { commitScope, loadScope, withLockedScope } from "../../db/queries/scope.ts"
 import { clearMark } from "../../db/system.ts"
 import type { Background } from "./background.ts"
@@ -110,6 +112,19 @@ const moreFor = (decision: Decision, more: More): More | null => {
   }
 }
 
+/** What the gate judges by, for commands that it has a say in. */
+const evidenceFor = async (
+  { command }: Mutation,
+  { scope, changes }: ScopeState,
+  runner: Runner,
+): Promise<Evidence | undefined> => {
+  if (command.type !== "tick" && command.type !== "advance" && command.type !== "abort") return undefined
+  const change = changes.get(command.changeId)
+  return change?.status.state === "rolling_out"
+    ? await readGate(runner, scope, command.changeId, change.status.step)
+    : undefined
+}
+
 /** Loads and decides, loading again with what the decision turns out to rest on. */
 const settle = async (platform: MutatePlatform, mutation: Mutation, runner: Runner) => {
   let more = NO_MORE
@@ -120,7 +135,8 @@ const settle = async (platform: MutatePlatform, mutation: Mutation, runner: Runn
     if (state.status === "suspended" && !mutation.evenSuspended)
       throw new Refusal("TENANT_SUSPENDED", `The tenant "${mutation.scope}" is suspended.`)
     mutation.check?.(state)
-    const decision = decide(state, mutation.command, contextOf(platform, mutation))
+    const evidence = await evidenceFor(mutation, state, runner)
+    const decision = decide(state, mutation.command, { ...contextOf(platform, mutation), evidence })
     const next = moreFor(decision, more)
     if (!next) return { kind: "decided" as const, state, decision }
     more = next

@@ -30,7 +30,19 @@ const atLeast =
     return text
   }
 
-const tokenHash = (text: string): string => createHash("sha256").update(atLeast(20)(text)).digest("hex")
+const ADMIN_TOKEN_LENGTH = 20
+/** What an Authorization header can carry, and is not taken for a reader token. */
+const ADMIN_TOKEN = /^(?!hsr_)[\x21-\x7e]{1,8192}$/
+
+/** Is a start-up token so short that it could be guessed? On AWS it is refused, elsewhere it is its owner's business. */
+export const isWeakAdminToken = (token: string): boolean => token.length < ADMIN_TOKEN_LENGTH
+
+const adminTokenHash = (text: string, variables: Variables): string => {
+  if (variables.AWS_LAMBDA_FUNCTION_NAME !== undefined) atLeast(ADMIN_TOKEN_LENGTH)(text)
+  if (!ADMIN_TOKEN.test(text))
+    throw new Error("is not 1 to 8192 printable ASCII characters without spaces, or begins with hsr_")
+  return createHash("sha256").update(text).digest("hex")
+}
 
 const isKey = (key: unknown): key is Record<string, unknown> => typeof key === "object" && key !== null
 
@@ -67,7 +79,7 @@ const SETTINGS = {
   readerPublicKeys: { variable: "HOTSWAP_READER_PUBLIC_KEYS", parse: keySet },
   edgeSecret: { variable: "HOTSWAP_EDGE_SECRET", parse: atLeast(20) },
   /** SHA-256 of the start-up token, hex: the token itself is not kept. */
-  adminTokenHash: { variable: "HOTSWAP_ADMIN_TOKEN", parse: tokenHash },
+  adminTokenHash: { variable: "HOTSWAP_ADMIN_TOKEN", parse: adminTokenHash },
 } as const
 
 const DEFAULTED = {
@@ -93,7 +105,7 @@ export const readSettings = <Required extends SettingName>(
 ): Settings<Required> => {
   const problems: string[] = []
   const read = <T>(
-    setting: { variable: string; parse: (text: string) => T },
+    setting: { variable: string; parse: (text: string, variables: Variables) => T },
     isRequired: boolean,
   ): T | null => {
     const text = variables[setting.variable]
@@ -102,7 +114,7 @@ export const readSettings = <Required extends SettingName>(
       return null
     }
     try {
-      return setting.parse(text)
+      return setting.parse(text, variables)
     } catch (error) {
       problems.push(`${setting.variable} ${(error as Error).message}`)
       return null

@@ -1,6 +1,7 @@
 import { Refusal } from "../../core/errors.ts"
 
-const INSTANT = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})$/
+// PostgreSQL has no year 0, and no offset of 16 hours: what it would choke on is refused here.
+const INSTANT = /^((?!0000)\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-](0\d|1[0-5]):\d{2})$/
 
 /** A time that is not in the future, as it was written. Throws AS_OF_INVALID. */
 export const parseAsOf = (text: string, nowMs: number): string => {

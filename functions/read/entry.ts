@@ -2,7 +2,12 @@ import type { ViewId } from "../../core/ids.ts"
 import type { Arm } from "../../core/release/arms.ts"
 import { chunkIndex } from "../../core/release/bucket.ts"
 import { membersOf } from "../../core/release/chunk.ts"
-import { type PointerDocument, type Staleness, stalenessOf } from "../../core/release/pointer-document.ts"
+import {
+  bothArmsTag,
+  type PointerDocument,
+  type Staleness,
+  stalenessOf,
+} from "../../core/release/pointer-document.ts"
 import { parseRevision, type Revision } from "../../core/release/revision.ts"
 import { type View, viewDifference, viewText } from "../../core/release/view.ts"
 import type { FunctionUrlResult } from "../http/events.ts"
@@ -110,12 +115,11 @@ export const bothOf = (entry: Entry): ArmAnswer => {
     ...rollout,
     ...viewDifference(stable.view, candidate.view),
   }
-  const tag = rollout ? `+${rollout.view}/${rollout.changeId}/${rollout.step}/${rollout.weightBp}` : ""
   entry.both = answerOf(
     stable.view,
     stable.head,
     `,"candidate":${JSON.stringify(difference)}}`,
-    headersOf(`W/"${pointer.stable}${tag}"`, pointer.revision, "stable"),
+    headersOf(bothArmsTag(pointer), pointer.revision, "stable"),
   )
   return entry.both
 }
@@ -136,7 +140,8 @@ export const bothOfKey = (entry: Entry, key: string): FunctionUrlResult => {
   const rollout = entry.candidate && entry.pointer.candidate
   const set = after !== undefined && after !== before ? `{"${key}":${after}}` : "{}"
   const unset = before !== undefined && after === undefined ? [key] : []
-  const told = rollout && `${JSON.stringify({ ...rollout, unset }).slice(0, -1)},"set":${set}}`
+  const told =
+    rollout && `${JSON.stringify(rollout).slice(0, -1)},"set":${set},"unset":${JSON.stringify(unset)}}`
   const configs = before === undefined ? "{}" : `{"${key}":${before}}`
   return { ...both.ok, body: `${both.head}${configs},"candidate":${told}}` }
 }

@@ -123,8 +123,12 @@ export const createPointers = (deps: {
     )
     if (!built) return null
     const { pointer, views } = built
-    if (goesBack(pointer))
+    if (goesBack(pointer)) {
+      // Another read began later and landed sooner: then what it brought is the answer.
+      const newer = memory.get(addressOf(tenantId, environment))
+      if (newer && newer !== former) return newer
       throw new Error(`PostgreSQL answered with revision ${pointer.revision}, older than served`)
+    }
     const entry = await complete(pointer, former, views)
     if (!entry) throw new Error("a view was neither known nor built")
     deps.background.waitUntil(keep(pointer, [...views.values()]))
@@ -192,7 +196,7 @@ export const createPointers = (deps: {
       return entry ? install(entry) : forget(tenantId, environment)
     } catch (error) {
       databaseFailedMs = clock.nowMs()
-      const lastKnown = cached ? install(cached) : former
+      const lastKnown = cached ? install(cached) : (memory.get(addressOf(tenantId, environment)) ?? former)
       if (!lastKnown || ageMs(lastKnown) > deps.ttlMs) throw unavailable(error, log)
       log.error("PostgreSQL did not answer; the last known good is served", { error, tenantId, environment })
       lastKnown.refreshAtMs = clock.nowMs() + RETRY_MS

@@ -59,7 +59,7 @@ const keepOn = (everyMs: number, step: () => Promise<void>): (() => Promise<void
 }
 
 const keepReading = (tenant: CountingTenant, tally: Tally): (() => Promise<void>) => {
-  const read = createReader(tenant)
+  let read = createReader(tenant)
   return keepOn(READ_EVERY_MS, async () => {
     tally.asked += 1
     try {
@@ -68,6 +68,7 @@ const keepReading = (tenant: CountingTenant, tally: Tally): (() => Promise<void>
     } catch (error) {
       const complaint = `${phase}: ${String((error as Error).message).slice(0, 200)}`
       tally.complaints.set(complaint, (tally.complaints.get(complaint) ?? 0) + 1)
+      read = createReader(tenant)
     }
   })
 }
@@ -105,7 +106,7 @@ const wipeEdge = async (): Promise<void> => {
 }
 
 test("throughout every fault each read is answered, with a value that was written, and never a step back", async () => {
-  await createTenant(world.hotswap, STRANGER)
+  await createTenant(world.hotswap, STRANGER, 1_000_000)
   for (const name of ["read-often", "read-as-well"]) tenants.push(await createTenant(world.hotswap, name))
   const tally: Tally = { asked: 0, served: 0, complaints: new Map() }
   const stops = tenants.flatMap((tenant) => [keepReading(tenant, tally), keepWriting(tenant)])

@@ -30,20 +30,21 @@ const knownTenant = async (tenantId: string): Promise<CountingTenant> => {
 }
 
 test("whatever Redis says of a tenant, what is read of it is its own, and of now", async () => {
-  await createTenant(world.hotswap, STRANGER)
+  await createTenant(world.hotswap, STRANGER, 1_000_000)
   const lieAbout = async (lie: Lie): Promise<void> => {
     const tenant = await knownTenant(`lied-about-${lie}`)
     world.redis.lie(tenant.tenantId, lie)
-    const asked = world.redis.count("GET", tenant.tenantId)
     expect(await write(world.hotswap, tenant)).toEqual(TAKEN)
     await expectAcknowledged(world.hotswap, tenant)
+    // And when it has been read, Redis is asked again and again.
+    const asked = world.redis.count("GET", tenant.tenantId)
     const read = createReader(tenant)
     await expect
       .poll(async () => {
         expect(await read(world.hotswap.originUrl)).toMatchObject({ value: tenant.acknowledged, stale: null })
         return world.redis.count("GET", tenant.tenantId)
       }, MOVING_BOUND)
-      .toBeGreaterThanOrEqual(asked + 3)
+      .toBeGreaterThanOrEqual(asked + 2)
     expect(world.redis.lied(tenant.tenantId)).toBeGreaterThan(0)
   }
   await Promise.all(LIES.map(lieAbout))

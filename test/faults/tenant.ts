@@ -37,7 +37,11 @@ const BOUND_MS = stalenessOf({ moving: true }).staleMs
 /** Nothing hangs for longer, whatever is broken. */
 const NEVER_LONGER_MS = 15_000
 
-export const createTenant = async (hotswap: RunningHotswap, tenantId: string): Promise<CountingTenant> => {
+export const createTenant = async (
+  hotswap: RunningHotswap,
+  tenantId: string,
+  value = 1,
+): Promise<CountingTenant> => {
   const { call } = hotswap
   const made = await call("POST", "/api/v1/tenants", { body: { tenantId, name: tenantId } })
   expect(made.status, JSON.stringify(made.body)).toBe(201)
@@ -45,10 +49,10 @@ export const createTenant = async (hotswap: RunningHotswap, tenantId: string): P
     body: { subject: "shop", roles: ["reader"], environment: ENVIRONMENT },
   })
   const first = await call("POST", "/api/v1/configs", {
-    body: { tenantId, environment: ENVIRONMENT, key: KEY, value: 1 },
+    body: { tenantId, environment: ENVIRONMENT, key: KEY, value },
   })
   expect(first.status, JSON.stringify(first.body)).toBe(201)
-  return { tenantId, readerToken: issued.body.token, acknowledged: 1, attempted: 1, history: [] }
+  return { tenantId, readerToken: issued.body.token, acknowledged: value, attempted: value, history: [] }
 }
 
 /** Writes the next value; says whether it was taken, and why not. */
@@ -69,30 +73,46 @@ export const write = async (
 
 export const createReader = (tenant: CountingTenant): Reader => {
   const path = `/api/v1/configs/tenant/${tenant.tenantId}?environment=${ENVIRONMENT}`
-  let last: { value: number; revision: string } | null = null
+  let last: Answer | null = null
+  let wrong: unknown = null
   return async (base) => {
+    // Whoever polls tries again after a failure: one wrong answer must stay the last.
+    if (wrong !== null) throw wrong
     const overdue = tenant.history.findLast(({ atMs }) => atMs < Date.now() - BOUND_MS)?.value ?? 1
-    const response = await fetch(base + path, {
-      headers: { authorization: `Bearer ${tenant.readerToken}` },
-      signal: AbortSignal.timeout(NEVER_LONGER_MS),
-    })
-    const text = await response.text()
-    expect(response.status, text).toBe(200)
-    const value = (JSON.parse(text) as { configs: Record<string, number> }).configs[KEY]!
-    const revision = response.headers.get("hotswap-revision")!
-    const stale = response.headers.get("hotswap-stale")
-    expect(value, "only what was sent is read").toBeLessThanOrEqual(tenant.attempted)
-    expect(goesOn(last?.revision ?? null, revision), `${revision} after ${last?.revision}`).toBe(true)
-    expect(value, "values go on with revisions").toBeGreaterThanOrEqual(last?.value ?? 1)
-    if (stale === null)
-      expect(value, "what is not called stale is within the bound").toBeGreaterThanOrEqual(overdue)
-    last = { value, revision }
-    return { value, revision, stale: stale === null ? null : Number(stale) }
+    try {
+      const response = await fetch(base + path, {
+        headers: { authorization: `Bearer ${tenant.readerToken}` },
+        signal: AbortSignal.timeout(NEVER_LONGER_MS),
+      })
+      const answer = await answerOf(response)
+      expect(answer.value, "only what was sent is read").toBeLessThanOrEqual(tenant.attempted)
+      expect(goesOn(last, answer), `${answer.revision} after ${last?.revision}`).toBe(true)
+      expect(answer.value, "values go on with revisions").toBeGreaterThanOrEqual(last?.value ?? 1)
+      if (answer.stale === null) expect(answer.value, "the bound holds").toBeGreaterThanOrEqual(overdue)
+      last = answer
+      return answer
+    } catch (error) {
+      wrong = error
+      throw error
+    }
   }
 }
 
-const goesOn = (last: string | null, next: string): boolean =>
-  last === null || last === next || isNewer(parseRevision(next)!, parseRevision(last)!)
+const answerOf = async (response: Response): Promise<Answer> => {
+  const text = await response.text()
+  expect(response.status, text).toBe(200)
+  const stale = response.headers.get("hotswap-stale")
+  return {
+    value: (JSON.parse(text) as { configs: Record<string, number> }).configs[KEY]!,
+    revision: response.headers.get("hotswap-revision")!,
+    stale: stale === null ? null : Number(stale),
+  }
+}
+
+const goesOn = (last: Answer | null, next: Answer): boolean =>
+  last === null ||
+  last.revision === next.revision ||
+  isNewer(parseRevision(next.revision)!, parseRevision(last.revision)!)
 
 /** For `expect.poll`: a busy machine may take some more to answer from what is within the bound. */
 export const MOVING_BOUND = { timeout: BOUND_MS + 7_000, interval: 50 }

@@ -54,15 +54,19 @@ test("URLs for each role are taken as they are", async () => {
   expect(database.urls).toMatchObject(urls)
 })
 
-test("when our own PostgreSQL ends by itself, that is told, with where to look", async () => {
-  const home = join(directory, "own")
-  const lost = Promise.withResolvers<string>()
-  const secrets = await keepSecrets(directory)
-  const database = await startDatabase({ home, database: { kind: "embedded" } }, secrets, lost.resolve)
-  const sql = postgres(database.urls.app, { max: 1, connect_timeout: 5 })
-  await sql`select 1`
-  await sql.end()
-  process.kill(readPostmaster(join(home, "postgres/data"))!.pid, "SIGINT")
-  expect(await lost.promise).toMatch(/^PostgreSQL has ended, see .*postgres\.log/)
-  await database.stop()
-})
+test.each(["SIGINT", "SIGKILL"] as const)(
+  "our own PostgreSQL, ended by a %s that was not ours, is told of and started again where it was",
+  async (signal) => {
+    const home = join(directory, `ended-by-${signal}`)
+    const told: string[] = []
+    const secrets = await keepSecrets(directory)
+    const own = { home, database: { kind: "embedded" } } as const
+    const database = await startDatabase(own, secrets, (line) => told.push(line))
+    process.kill(readPostmaster(join(home, "postgres/data"))!.pid, signal)
+    await expect.poll(() => told.at(-1), { timeout: 20_000 }).toBe("PostgreSQL is back")
+    expect(told[0]).toMatch(/^PostgreSQL has ended, see .*postgres\.log/)
+    expect(await roleAt(database.urls.app)).toMatchObject({ role: "hotswap_app" })
+    await database.stop()
+    await expect(roleAt(database.urls.app), "it is stopped for good").rejects.toThrow()
+  },
+)

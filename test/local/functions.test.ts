@@ -266,25 +266,3 @@ test("stopping lets a request under way end and takes no new one", async () => {
   expect(await (await underway).text()).toBe('"done"')
   await stopped
 })
-
-test("a host is idle once no request is under way, or when that takes too long", async () => {
-  const release = Promise.withResolvers<FunctionUrlResult>()
-  const started = Promise.withResolvers<void>()
-  const url = await serve(() => {
-    started.resolve()
-    return release.promise
-  })
-  await host!.idle(10_000)
-  const underway = fetch(url)
-  await started.promise
-  await host!.idle(1)
-  let idle = false
-  const waiting = host!.idle(10_000).then(() => {
-    idle = true
-  })
-  await new Promise((resolve) => setImmediate(resolve))
-  expect(idle).toBe(false)
-  release.resolve(ok("{}"))
-  await underway
-  await waiting
-})

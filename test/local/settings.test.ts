@@ -52,6 +52,10 @@ test("real servers are named by their URLs", () => {
   ).toEqual({ kind: "upstash", url: "https://u", token: "t" })
 })
 
+test("a start-up token of any length is taken", () => {
+  expect(readLocalSettings({ HOTSWAP_ADMIN_TOKEN: "x" }).given).toEqual({ HOTSWAP_ADMIN_TOKEN: "x" })
+})
+
 test("what the functions read is passed on only where it was set", () => {
   expect(readLocalSettings({ HOTSWAP_ENVIRONMENTS: "A,B", UNRELATED: "x" }).given).toEqual({
     HOTSWAP_ENVIRONMENTS: "A,B",
@@ -75,7 +79,8 @@ test.each([
   [{ HOTSWAP_ENVIRONMENTS: "One,one" }, /^HOTSWAP_ENVIRONMENTS .*named twice/],
   [{ HOTSWAP_CACHE_TTL_SECONDS: "soon" }, /^HOTSWAP_CACHE_TTL_SECONDS is not a whole number/],
   [{ HOTSWAP_READER_KEYS: "{}" }, /^HOTSWAP_READER_KEYS is not a JWK set/],
-  [{ HOTSWAP_ADMIN_TOKEN: "short" }, /^HOTSWAP_ADMIN_TOKEN is shorter than 20/],
+  [{ HOTSWAP_ADMIN_TOKEN: "two words" }, /^HOTSWAP_ADMIN_TOKEN is not .* without spaces/],
+  [{ HOTSWAP_EDGE_SECRET: "short" }, /^HOTSWAP_EDGE_SECRET is shorter than 20/],
 ])("%o is refused in one line that says what to do", (variables, line) => {
   expect(problemsOf(variables as Record<string, string>)).toEqual([expect.stringMatching(line)])
 })

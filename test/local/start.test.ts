@@ -8,8 +8,11 @@ import { commandOf, isAlive } from "../../local/postgres/processes.ts"
 import { freePort, type RunningHotswap, removeHome, startHotswap, temporaryHome } from "../support/hotswap.ts"
 
 /** Starts it in a way that should fail, and gives what it said. */
-const startInVain = async (env: Record<string, string>): Promise<{ code: number; lines: string[] }> => {
-  const child = spawn(process.execPath, ["local/main.ts"], {
+const startInVain = async (
+  env: Record<string, string>,
+  args: string[] = [],
+): Promise<{ code: number; lines: string[] }> => {
+  const child = spawn(process.execPath, ["local/main.ts", ...args], {
     env: { PATH: process.env.PATH, ...env },
     stdio: ["ignore", "ignore", "pipe"],
   })
@@ -91,6 +94,17 @@ test("settings that make no sense end it with a line each", async () => {
   ])
 })
 
+test.each([["--port", "80"], ["80"], ["--help=no"]])(
+  "an argument that there is not is told, with where to find help: %s %s",
+  async (...args) => {
+    const { code, lines } = await startInVain({}, args)
+    expect(code).toBe(1)
+    expect(lines).toEqual([
+      expect.stringMatching(/^hotswap: ".*" is not understood: .* npm start -- --help$/),
+    ])
+  },
+)
+
 test.each([
   [
     { DATABASE_URL: "postgres://owner:hidden@127.0.0.1:9/none" },
@@ -141,4 +155,17 @@ test("the mark of a process that was killed, whose id another has now, does not 
   await writeFile(join(home, "holder.json"), JSON.stringify({ pid: process.pid, start: "long ago" }))
   hotswap = await startHotswap({ home, ports, env: { HOTSWAP_ADMIN_TOKEN: "" } })
   expect((await fetch(`${hotswap.url}/ready`)).status).toBe(200)
+}, 90_000)
+
+test("a start-up token of one character is taken, with one line of warning, and is good for everything", async () => {
+  await hotswap.stop()
+  hotswap = await startHotswap({ home, ports, env: { HOTSWAP_ADMIN_TOKEN: "x" } })
+  await expect.poll(() => hotswap.output(), { timeout: 10_000 }).toContain("Ctrl-C")
+  expect(hotswap.output().match(/WARNING.*/g)).toEqual([expect.stringContaining("fewer than 20 characters")])
+  const made = await hotswap.call("POST", "/api/v1/tenants", {
+    token: "x",
+    body: { tenantId: "by-x", name: "X" },
+  })
+  expect(made.status).toBe(201)
+  expect((await hotswap.call("GET", "/api/v1/tenants/by-x", { token: "y" })).status).toBe(401)
 }, 90_000)

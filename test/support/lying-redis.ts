@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
 
 /**
- * How Redis deceives about one tenant: it gives the first pointer it was ever handed · half of each text ·
+ * How Redis deceives about one tenant: it gives the first pointer it was ever handed, as a new one · half of each text ·
  * what it holds of another tenant · a pointer that names another tenant's view, and that view · it takes
  * everything and keeps nothing of it · it keeps everything and tells nobody.
  */
@@ -27,6 +27,7 @@ export const STRANGER = "stranger"
 type Command = readonly string[]
 type Reply = { result?: unknown; error?: string }
 
+const READ_AT = /"readAtMs":\d+/
 const READS = ["GET", "MGET"]
 const WRITES = ["SET", "EVAL", "PUBLISH"]
 
@@ -46,8 +47,9 @@ const isSwallowed = (lie: Lie | undefined, [name = ""]: Command): boolean =>
 /** What was written, for those who tell it again where it does not belong. */
 interface Memory {
   first: Map<string, string>
+  /** A view of the stranger's with something in it, and the pointer that names it. */
+  strangersView: { id: string; text: string }
   strangersPointer: string
-  strangersView: string
 }
 
 /** What is said of a key in the place of `truth`. */
@@ -55,16 +57,15 @@ const spoken = (lie: Lie, [name, key = ""]: Command, truth: unknown, memory: Mem
   if (!READS.includes(name!)) return truth
   switch (lie) {
     case "older":
-      return memory.first.get(key) ?? truth
+      // As if it had only just been read: what is merely old is of no use to anybody anyhow.
+      return memory.first.get(key)?.replace(READ_AT, READ_AT.exec(String(truth))?.[0] ?? "$&") ?? truth
     case "truncated":
       return halve(truth)
     case "foreign":
-      return isPointer(key) ? memory.strangersPointer : [memory.strangersView]
-    case "forged": {
-      if (!isPointer(key)) return [memory.strangersView]
-      const { stable } = JSON.parse(memory.strangersPointer) as { stable: string }
-      return String(truth).replace(/"stable":"[^"]+"/, `"stable":"${stable}"`)
-    }
+      return isPointer(key) ? memory.strangersPointer : [memory.strangersView.text]
+    case "forged":
+      if (!isPointer(key)) return [memory.strangersView.text]
+      return String(truth).replace(/"stable":"[^"]+"/, `"stable":"${memory.strangersView.id}"`)
     default:
       return truth
   }
@@ -75,8 +76,9 @@ const noteWritten = (memory: Memory, [name, ...words]: Command): void => {
   if (key === undefined || text === undefined || !["EVAL", "SET"].includes(name!)) return
   if (isPointer(key) && !memory.first.has(key)) memory.first.set(key, text)
   if (!key.startsWith(`hotswap:{${STRANGER}}`)) return
-  if (isPointer(key)) memory.strangersPointer = text
-  else memory.strangersView = text
+  if (!isPointer(key) && text !== "{}")
+    memory.strangersView = { id: key.slice(key.lastIndexOf(":") + 1), text }
+  else if (isPointer(key) && text.includes(memory.strangersView.id)) memory.strangersPointer = text
 }
 
 const bodyOf = async (request: IncomingMessage): Promise<string> => {
@@ -88,7 +90,7 @@ const bodyOf = async (request: IncomingMessage): Promise<string> => {
 export const startLyingRedis = async (front: { url: string; token: string }): Promise<LyingRedis> => {
   const lies = new Map<string, Lie>()
   const lied = new Map<string, number>()
-  const memory: Memory = { first: new Map(), strangersPointer: "", strangersView: "" }
+  const memory: Memory = { first: new Map(), strangersView: { id: "none", text: "" }, strangersPointer: "" }
   const seen: Command[] = []
 
   const ask = async (commands: readonly Command[]): Promise<Reply[]> => {

@@ -21,7 +21,7 @@ export const rollback = (
     return refused("ROLLBACK_BURIED", "Other changes have gone live since.")
   if (msBetween(status.at, now) > policy.rollbackWindowMs)
     return refused("ROLLBACK_WINDOW", `It went live at ${status.at}, longer ago than the rollback window.`)
-  const { brokenGlassBy, review } = status
+  const { brokenGlassBy, review, gate } = status
   const rolledBack: ChangeState = {
     state: "rolled_back",
     at: now,
@@ -29,7 +29,7 @@ export const rollback = (
     reason: "rolled_back",
     ...defined({ comment }),
     ...defined({ brokenGlassBy }),
-    ...defined({ review }),
+    ...defined({ review, gate }),
   }
   return moved(change, rolledBack, "return")
 }

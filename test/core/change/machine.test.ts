@@ -5,6 +5,7 @@ import { defaultPolicy } from "../../../core/change/policy.ts"
 import { type ChangeEvent, type Facts, transition } from "../../../core/change/transition.ts"
 import { DEFAULT_ENVIRONMENTS } from "../../../core/environment.ts"
 import type { ChangeId, ReleaseId } from "../../../core/ids.ts"
+import type { Verdict } from "../../../core/gate/verdict.ts"
 import { alice, bob, carol, dan } from "./people.ts"
 import { key, World } from "./world.ts"
 
@@ -52,6 +53,19 @@ const SITUATIONS = {
   },
 } as const satisfies Record<string, ChangeState>
 
+const HOLD: Verdict = {
+  kind: "hold",
+  words: "The candidate is slower.",
+  numbers: {
+    candidateRequests: 1,
+    candidateErrors: 0,
+    stableRequests: 1,
+    stableErrors: 0,
+    likelihoodRatio: 1,
+    rollBackAt: 1_000,
+  },
+}
+
 const EVENTS = {
   approve: { type: "approve", actor: dan.actor, roles: dan.roles },
   reject: { type: "reject", actor: bob.actor },
@@ -63,6 +77,7 @@ const EVENTS = {
   start: { type: "start" },
   "advance by clock": { type: "advance", by: { kind: "clock" } },
   "advance by person": { type: "advance", by: { kind: "person", actor: bob.actor }, step: 0 },
+  hold: { type: "hold", verdict: HOLD },
   pause: { type: "pause" },
   resume: { type: "resume" },
   abort: { type: "abort", by: "bob", reason: "aborted" },
@@ -106,6 +121,7 @@ const TABLE: Partial<Record<Situation, Partial<Record<Event, string>>>> = {
   rolling_out: {
     "advance by clock": "rolling_out+step",
     "advance by person": "rolling_out+step",
+    hold: "rolling_out",
     pause: "rolling_out",
     abort: "rolled_back+drop",
     comment: "rolling_out",
@@ -113,11 +129,17 @@ const TABLE: Partial<Record<Situation, Partial<Record<Event, string>>>> = {
   "rolling_out, last step": {
     "advance by clock": "live+settle",
     "advance by person": "CHANGE_STEP",
+    hold: "rolling_out",
     pause: "rolling_out",
     abort: "rolled_back+drop",
     comment: "rolling_out",
   },
-  "rolling_out, paused": { resume: "rolling_out", abort: "rolled_back+drop", comment: "rolling_out" },
+  "rolling_out, paused": {
+    hold: "rolling_out",
+    resume: "rolling_out",
+    abort: "rolled_back+drop",
+    comment: "rolling_out",
+  },
   live: { rollback: "rolled_back+return", comment: "live" },
   "live, review owed": { rollback: "rolled_back+return", review: "live", comment: "live" },
   "live, reviewed": { rollback: "rolled_back+return", comment: "live" },
@@ -128,6 +150,7 @@ const facts: Facts = {
   pointer: { stable: P0, stableChangeId: content.changeId },
   inTheWay: null,
   overdueReview: null,
+  verdict: null,
   versions: { [key("a")]: 1 },
 }
 

@@ -140,7 +140,6 @@ export class World {
       ),
       metadata: new Map(more.keys.map((k) => [k, this.metadata(k, entries)])),
       changes,
-      history: [],
     }
     return state
   }

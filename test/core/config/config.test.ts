@@ -17,7 +17,7 @@ test.each<[Json, ValueType]>([
   expect(typeOf(value)).toBe(type)
 })
 
-test("a config is shown with its id, its type and what is known about it, and nothing that is not", () => {
+test("a config is shown with its id, its type and what is known about it, and null for what is not", () => {
   const where = { scope: PLATFORM, environment: DEFAULT_ENVIRONMENTS[2]!, key: "a.b" as ConfigKey }
   const shown = {
     configId: "~platform:Staging:a.b",
@@ -32,6 +32,9 @@ test("a config is shown with its id, its type and what is known about it, and no
     type: "array",
     version: 3,
     locked: false,
+    schema: null,
+    description: null,
+    owner: null,
   })
   const full = configDocument(where, { ...entry, locked: true, schema: {} }, { description: "d", owner: "o" })
   expect(full).toMatchObject({ locked: true, schema: {}, description: "d", owner: "o" })

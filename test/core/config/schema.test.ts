@@ -191,6 +191,14 @@ describe("hostile schemas and values are answered", () => {
   const text = "ab".repeat(128 * KIB)
   const times = (count: number, schema: Json): Json => ({ allOf: new Array<Json>(count).fill(schema) })
 
+  test("with the first that is wrong where all of it would fill the memory", () => {
+    const value = new Array<Json>(100_000).fill(1)
+    expect(validateValue({ items: times(20, { type: "string" }) }, value)).toEqual([
+      { path: "/0", message: "must be string" },
+    ])
+    expect(validateValue({ items: times(20, { type: "number" }) }, value)).toEqual([])
+  })
+
   test("when references double at every level", () => {
     expect(validateValue(doubling(4), "a")).toEqual([])
     expect(validateValue(doubling(40), "a")).toEqual(TOO_MUCH)

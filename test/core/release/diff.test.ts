@@ -67,6 +67,30 @@ describe("the difference between two values", () => {
   })
 })
 
+describe("the difference between values made to have a long one", () => {
+  const half = 120_000
+  const long = "n".repeat(half)
+  const whole = (before: Json, after: Json) => [{ path: "", kind: "changed", before, after }]
+
+  test("is the whole where the paths would be gigabytes", () => {
+    const of = (leaf: number): Json => ({ [long]: new Array<Json>(half / 2).fill(leaf) })
+    expect(diffValues(of(0), of(1))).toEqual(whole(of(0), of(1)))
+    const few = (leaf: number): Json => ({ [long]: new Array<Json>(100).fill(leaf) })
+    expect(diffValues(few(0), few(1))).toEqual(whole(few(0), few(1)))
+    expect(diffValues(of(0), of(0))).toEqual([])
+  })
+
+  test("is the whole where there are too many places, in one value or in all of a change together", () => {
+    const of = (size: number, leaf: number): Json => new Array<Json>(size).fill(leaf)
+    expect(diffValues(of(half, 0), of(half, 1))).toEqual(whole(of(half, 0), of(half, 1)))
+    const keys = Array.from({ length: 40 }, (_, i) => `k${i}` as ConfigKey)
+    const stable = new Map(keys.map((key) => [key, { value: of(1_000, 0), version: 1 }]))
+    const edits = keys.map((key) => ({ key, value: of(1_000, 1) }))
+    const told = diffEdits(edits, stable).map(({ values }) => values.length)
+    expect([told[0], told.at(-1)]).toEqual([1_000, 1])
+  })
+})
+
 describe("the difference an edit makes", () => {
   const key = "a" as ConfigKey
   const diff = (edit: Omit<EditedEntry, "key">, entry?: Omit<Entry, "version">) =>

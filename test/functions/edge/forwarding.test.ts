@@ -21,15 +21,17 @@ afterAll(async () => {
   await manage?.close()
 })
 
-test("reads of configuration go to the read function, all the rest to the manage function", async () => {
+test("what is below the views' path goes to the read function whatever its method, all the rest to the manage function", async () => {
   await edge.get("/api/v1/configs/tenant/acme?asOf=2026-01-01", "hs_x")
   await edge.get("/api/v1/configs/acme:Production:a", "hs_x")
   await edge.get("/api/v1/configs/tenant/acme", "hs_x", { method: "PUT", body: "{}" })
   await edge.get("/docs")
-  expect(read.calls.map(({ path }) => path)).toEqual(["/api/v1/configs/tenant/acme?asOf=2026-01-01"])
+  expect(read.calls.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    "GET /api/v1/configs/tenant/acme?asOf=2026-01-01",
+    "PUT /api/v1/configs/tenant/acme",
+  ])
   expect(manage.calls.map(({ method, path }) => `${method} ${path}`)).toEqual([
     "GET /api/v1/configs/acme:Production:a",
-    "PUT /api/v1/configs/tenant/acme",
     "GET /docs",
   ])
 })

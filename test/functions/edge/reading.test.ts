@@ -180,7 +180,7 @@ describe("the arms", () => {
         unset: ["b"],
       },
     })
-    expect(response.headers.get("etag")).toBe(`W/"${ids.stable}/${ids.candidate}/${CHANGE}/1"`)
+    expect(response.headers.get("etag")).toBe(`W/"${ids.stable}+${ids.candidate}/${CHANGE}/1/5000"`)
     const one = (await (await read("both", "?arms=both&key=a")).json()) as Record<string, unknown>
     expect(one).toMatchObject({ configs: { a: 1 }, candidate: { set: { a: 2 }, unset: [] } })
     expect((await read("both", "?arms=both&key=nowhere")).status).toBe(404)

@@ -46,6 +46,15 @@ describe("settings", () => {
     expect(JSON.stringify(settings)).not.toContain("0123456789-")
   })
 
+  test("a short start-up token is refused on AWS, and its owner's business elsewhere", () => {
+    expect(linesOf({ HOTSWAP_ADMIN_TOKEN: "x" })).toEqual([])
+    const onAws = { AWS_LAMBDA_FUNCTION_NAME: "hotswap-manage" }
+    expect(linesOf({ ...onAws, HOTSWAP_ADMIN_TOKEN: "0123456789012345678" })).toEqual([
+      "HOTSWAP_ADMIN_TOKEN is shorter than 20 characters",
+    ])
+    expect(linesOf({ ...onAws, HOTSWAP_ADMIN_TOKEN: "01234567890123456789" })).toEqual([])
+  })
+
   test("everything that is wrong is told at once, a line each", () => {
     expect(
       linesOf({ DATABASE_URL: "mysql://host", HOTSWAP_CACHE_TTL_SECONDS: "soon" }, ["edgeSecret"]),
@@ -58,7 +67,14 @@ describe("settings", () => {
 
   test.each([
     [{ HOTSWAP_EDGE_SECRET: "hunter2" }, "HOTSWAP_EDGE_SECRET is shorter than 20 characters"],
-    [{ HOTSWAP_ADMIN_TOKEN: "hunter2" }, "HOTSWAP_ADMIN_TOKEN is shorter than 20 characters"],
+    [
+      { HOTSWAP_ADMIN_TOKEN: "hunter2 " },
+      "HOTSWAP_ADMIN_TOKEN is not 1 to 8192 printable ASCII characters without spaces, or begins with hsr_",
+    ],
+    [
+      { HOTSWAP_ADMIN_TOKEN: "hsr_hunter2" },
+      "HOTSWAP_ADMIN_TOKEN is not 1 to 8192 printable ASCII characters without spaces, or begins with hsr_",
+    ],
     [{ HOTSWAP_READER_KEYS: "hunter2" }, 'HOTSWAP_READER_KEYS is not JSON; give a JWK set like {"keys":[…]}'],
     [{ HOTSWAP_READER_KEYS: '{"keys":[]}' }, 'HOTSWAP_READER_KEYS is not a JWK set like {"keys":[…]}'],
     [

@@ -49,6 +49,20 @@ describe("as of a time", () => {
   })
 })
 
+describe("a time that PostgreSQL does not know", () => {
+  test.each(["0000-01-01T00:00:00Z", "2020-01-01T00:00:00%2B16:00", "2020-01-01T00:00:00-23:59"])(
+    "is the caller's mistake, not an outage: %s",
+    async (time) => {
+      const world = acmeWorld()
+      const before = world.database.commands
+      const result = await world.call(`${VIEW}&asOf=${time}`, await world.reader())
+      expect([result.statusCode, jsonOf(result).code]).toEqual([400, "AS_OF_INVALID"])
+      // The pointer's own read, and none for the time.
+      expect(world.database.commands - before).toBeLessThanOrEqual(1)
+    },
+  )
+})
+
 describe("in full", () => {
   test("each key tells its layer, its version and whether it is locked; locks win from afar", async () => {
     const world = acmeWorld()

@@ -159,6 +159,29 @@ describe("with the database down", () => {
     expect([result.statusCode, jsonOf(result).code]).toEqual([503, "DATABASE_UNAVAILABLE"])
   })
 
+  test("who cannot be served without it asks it again, until it has failed others", async () => {
+    const world = acmeWorld()
+    const read = await reads(world)
+    const failures = (count: number) => {
+      const upTo = world.database.commands + count
+      Object.defineProperty(world.database, "down", {
+        configurable: true,
+        get: () => world.database.commands <= upTo,
+      })
+    }
+    failures(2)
+    expect((await read()).statusCode).toBe(200)
+
+    world.restart()
+    world.cache.down = true
+    Object.defineProperty(world.database, "down", { value: true })
+    for (const asked of [3, 1]) {
+      const before = world.database.commands
+      expect((await read()).statusCode).toBe(503)
+      expect(world.database.commands - before).toBe(asked)
+    }
+  })
+
   test("a healthy database is believed again at once by whoever has to wait", async () => {
     const world = acmeWorld()
     const read = await reads(world)

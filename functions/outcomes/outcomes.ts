@@ -1,0 +1,136 @@
+import { BODY_BYTES_MAX } from "../../core/config/limits.ts"
+import { Refusal } from "../../core/errors.ts"
+import { judge, judgedStepOf } from "../../core/gate/judge.ts"
+import type { Verdict } from "../../core/gate/verdict.ts"
+import type { Json } from "../../core/json.ts"
+import { type Recorded, recordOutcomes, type WatchedRollout } from "../../db/queries/gate.ts"
+import type { Door } from "../http/auth.ts"
+import { parseBody } from "../http/body.ts"
+import type { FunctionUrlEvent, FunctionUrlHandler, FunctionUrlResult } from "../http/events.ts"
+import { problemReply } from "../http/problem.ts"
+import type { OutcomesPlatform } from "../platform/compose-outcomes.ts"
+import { mutate } from "../platform/mutate.ts"
+import { doorOf, type Reporter, reporterOf, tenantNotFound } from "./reporter.ts"
+import { reportsOf } from "./reports.ts"
+
+const PATH = "/api/v1/outcomes"
+
+const bodyOf = ({ body = "", isBase64Encoded }: FunctionUrlEvent): Json => {
+  const bytes = Buffer.from(body, isBase64Encoded ? "base64" : "utf8")
+  if (bytes.byteLength > BODY_BYTES_MAX)
+    throw new Refusal("BODY_TOO_LARGE", `The body is longer than ${BODY_BYTES_MAX} bytes.`)
+  return parseBody(bytes.toString("utf8"))
+}
+
+const refusalOf = (
+  recorded: Exclude<Recorded, { kind: "recorded" }>,
+  { tenantId }: Reporter,
+): Refusal => {
+  switch (recorded.kind) {
+    case "missing":
+      return tenantNotFound(tenantId)
+    case "suspended":
+      return new Refusal("TENANT_SUSPENDED", `The tenant "${tenantId}" is suspended.`)
+    case "revoked":
+      return new Refusal(
+        "UNAUTHENTICATED",
+        "The request carries no bearer token that is known, unexpired and not revoked.",
+      )
+    case "unknown_revision": {
+      const path = `/reports/${recorded.index}/revision`
+      return new Refusal("REVISION_UNKNOWN", `${path} is ahead of what was ever given out; nothing was counted.`, {
+        errors: [{ path, message: "No such revision was given out." }],
+      })
+    }
+  }
+}
+
+/**
+ * Everyone back on stable, here and now. A messenger like the clock: the rule judges the evidence once more
+ * together with the change, so two who bring the same news, or news of yesterday, do no harm.
+ */
+const rollBack = async (
+  platform: OutcomesPlatform,
+  { tenantId, environment }: Reporter,
+  { changeId }: WatchedRollout,
+  requestId: string,
+): Promise<void> => {
+  const outcome = await mutate(platform, {
+    scope: tenantId,
+    environment,
+    command: { type: "tick", changeId },
+    keys: [],
+    changeId,
+    requestId,
+    idempotency: null,
+    evenSuspended: true,
+    reply: () => ({ status: 200, headers: {}, body: {}, stamps: [] }),
+  })
+  if (outcome.kind !== "committed") return
+  platform.log.warn("a rollout was found unhealthy", { tenantId, environment, changeId })
+  // Whoever brought the news is answered when readers have the old release again, or Redis has failed to take it.
+  await platform.background.settled()
+}
+
+const verdictOn = (
+  { clock }: OutcomesPlatform,
+  { plan, status, evidence }: WatchedRollout,
+): Verdict | null => {
+  const step = judgedStepOf(plan, status)
+  return step && judge(evidence, step, clock.now().toISOString())
+}
+
+const report = async (
+  platform: OutcomesPlatform,
+  door: Door,
+  event: FunctionUrlEvent,
+): Promise<FunctionUrlResult> => {
+  const reporter = await reporterOf(door, event)
+  const reports = reportsOf(bodyOf(event))
+  const at = platform.clock.now().toISOString()
+  const recorded = await recordOutcomes(platform.db, { ...reporter, reports, at })
+  if (recorded.kind !== "recorded") throw refusalOf(recorded, reporter)
+  const { ignored, rollout } = recorded
+  // Judged even if all of it was known: whoever brought it before may have failed half-way.
+  const verdict = rollout && verdictOn(platform, rollout)
+  if (rollout && verdict?.kind === "unhealthy")
+    await rollBack(platform, reporter, rollout, event.requestContext.requestId)
+  return {
+    statusCode: 202,
+    headers: { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" },
+    body: JSON.stringify({
+      accepted: reports.length - ignored.length,
+      ignored,
+      verdict: rollout &&
+        verdict && { changeId: rollout.changeId, step: rollout.step, kind: verdict.kind, words: verdict.words },
+    }),
+    isBase64Encoded: false,
+  }
+}
+
+const ALLOW = "POST"
+
+const route = async (
+  platform: OutcomesPlatform,
+  door: Door,
+  event: FunctionUrlEvent,
+): Promise<FunctionUrlResult> => {
+  if (event.rawPath !== PATH) throw new Refusal("ROUTE_UNKNOWN", "Nothing is served at this path.")
+  const { method } = event.requestContext.http
+  if (method !== "POST") throw new Refusal("METHOD_NOT_ALLOWED", `${PATH} does not take ${method}.`)
+  return await report(platform, door, event)
+}
+
+/** Hears what clients saw, and takes back at once what fails them. */
+export const createOutcomes = (platform: OutcomesPlatform): FunctionUrlHandler => {
+  const door = doorOf(platform)
+  return async (event) => {
+    try {
+      return await route(platform, door, event)
+    } catch (thrown) {
+      const { status, headers, body } = problemReply(thrown, event.requestContext.requestId, platform.log)
+      const allow: Record<string, string> = status === 405 ? { allow: ALLOW } : {}
+      return { statusCode: status, headers: { ...headers, ...allow }, body, isBase64Encoded: false }
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import { parseArgs } from "node:util"
+import { StartError } from "./settings.ts"
+
+/** What `npm start -- --help` says. */
+export const HELP = `
+  npm start            runs all of Hotswap on this machine; Ctrl-C stops it, what is stored is kept
+  npm start -- --help  says this
+
+  It is set up by environment variables, of which none is needed:
+
+  PORT, HOST                   where the edge listens (8787, 127.0.0.1)
+  ORIGIN_PORT                  where the functions listen, without the edge (the next one)
+  HOTSWAP_HOME                 where data, keys and tokens are kept (.hotswap)
+  HOTSWAP_ADMIN_TOKEN          the start-up token, a platform admin (made once, kept)
+  HOTSWAP_ENVIRONMENTS         in the order of promotion (Development,QA,Staging,Production)
+  HOTSWAP_CACHE_TTL_SECONDS    how long Redis keeps what nobody renews (300)
+  HOTSWAP_EDGE_SECRET          what the Worker shows the read function (made once, kept)
+  HOTSWAP_READER_KEYS          JWK set with the Ed25519 key that signs reader tokens (made once, kept)
+  HOTSWAP_READER_PUBLIC_KEYS   its public half (taken from the above)
+  DATABASE_URL                 a PostgreSQL to migrate and use, as its owner (one of its own)
+  DATABASE_READ_URL, DATABASE_SYSTEM_URL
+                               with both, each function has its own role and nothing is migrated
+  REDIS_URL                    a Redis server for the local Upstash front to use (the embedded one)
+  UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN
+                               an Upstash database in its place
+
+  More is in the README.
+`
+
+/** Whether the arguments ask for help. There are no others: throws StartError. */
+export const wantsHelp = (args: string[]): boolean => {
+  try {
+    return parseArgs({ args, options: { help: { type: "boolean", short: "h" } } }).values.help === true
+  } catch (error) {
+    throw new StartError(
+      `"${args.join(" ")}" is not understood: it is set up by environment variables, see npm start -- --help`,
+      { cause: error },
+    )
+  }
+}
