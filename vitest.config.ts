@@ -9,6 +9,8 @@ const postgres = "test/support/global-postgres.ts"
  */
 export default defineConfig({
   test: {
+    // Much of a test's time is waiting for processes to start and end: no core has to be kept free for it.
+    maxWorkers: "100%",
     reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
     projects: [
       {

@@ -202,6 +202,11 @@ export const PROBLEMS = {
     title: "Something else changed at the same moment",
     help: "Read again and repeat the request.",
   },
+  CHANGES_TOO_MANY: {
+    status: 409,
+    title: "Too much is waiting already",
+    help: "At most 200 changes, and 8 MiB of edits, are open in a scope and environment: approve, reject or cancel some.",
+  },
   CHANGE_STATE: {
     status: 409,
     title: "The change is past that",

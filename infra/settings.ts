@@ -13,7 +13,7 @@ export interface FunctionSize {
   concurrency?: number
 }
 
-export const HANDLERS = ["read", "manage", "advance", "relay"] as const
+export const HANDLERS = ["read", "manage", "outcomes", "advance", "relay"] as const
 /** A folder under `functions/` with a `handler.ts`. */
 export type HandlerName = (typeof HANDLERS)[number]
 
@@ -33,12 +33,14 @@ export interface StageSettings {
  * - `read` answers from memory in a few milliseconds, so one instance carries hundreds of requests a second and the
  *   ceiling is there to keep its connections (one each) below what the database takes.
  * - `manage` parses bodies of up to 8 MiB and validates whole releases; 1769 MB is one full processor.
+ * - `outcomes` adds to a few counters, most of its time waiting for the database: one round trip a batch.
  * - `advance` and `relay` run alone: a second one would find nothing left to do and hold a connection for it. Two,
  *   so that the next minute's run need not wait for one that is slow to end.
  */
 const PRODUCTION_SIZES: StageSettings["functions"] = {
   read: { memoryMb: 1024, timeoutSeconds: 10, concurrency: 100 },
   manage: { memoryMb: 1769, timeoutSeconds: 30, concurrency: 50 },
+  outcomes: { memoryMb: 1024, timeoutSeconds: 10, concurrency: 20 },
   advance: { memoryMb: 512, timeoutSeconds: 60, concurrency: 2 },
   relay: { memoryMb: 512, timeoutSeconds: 70, concurrency: 2 },
 }
@@ -49,6 +51,7 @@ const withoutReservations = (sizes: StageSettings["functions"]): StageSettings["
   return {
     read: free(sizes.read),
     manage: free(sizes.manage),
+    outcomes: free(sizes.outcomes),
     advance: free(sizes.advance),
     relay: free(sizes.relay),
   }

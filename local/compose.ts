@@ -1,8 +1,10 @@
 import { createAdvance } from "../functions/advance/advance.ts"
 import { createManage } from "../functions/manage/manage.ts"
+import { createOutcomes } from "../functions/outcomes/outcomes.ts"
 import { systemClock } from "../functions/platform/clock.ts"
 import { composeAdvance } from "../functions/platform/compose-advance.ts"
 import { composeManage } from "../functions/platform/compose-manage.ts"
+import { composeOutcomes } from "../functions/platform/compose-outcomes.ts"
 import { composeRead } from "../functions/platform/compose-read.ts"
 import { composeRelay } from "../functions/platform/compose-relay.ts"
 import { jsonLog, type Log } from "../functions/platform/log.ts"
@@ -21,6 +23,8 @@ export interface Functions {
 }
 
 const READ_TIMEOUT_MS = 10_000
+const OUTCOMES_PATH = "/api/v1/outcomes"
+const OUTCOMES_TIMEOUT_MS = 10_000
 const MANAGE_TIMEOUT_MS = 29_000
 const SWEEP_EVERY_MS = 1_000
 const TICK_EVERY_MS = 250
@@ -34,16 +38,21 @@ export const composeFunctions = (
   const platforms = {
     read: composeRead(variables, { log: log("read") }),
     manage: composeManage(variables, { log: log("manage") }),
+    outcomes: composeOutcomes(variables, { log: log("outcomes") }),
     relay: composeRelay(variables, { log: log("relay") }),
     advance: composeAdvance(variables, { log: log("advance") }),
   }
   const read = { handler: createRead(platforms.read), timeoutMs: READ_TIMEOUT_MS, streams: true as const }
   const manage = { handler: createManage(platforms.manage).handler, timeoutMs: MANAGE_TIMEOUT_MS }
+  const outcomes = { handler: createOutcomes(platforms.outcomes), timeoutMs: OUTCOMES_TIMEOUT_MS }
   const relay = createRelay(platforms.relay)
   const advance = createAdvance(platforms.advance)
   return {
-    // As two function URLs would part them; the Worker knows both, other callers only this one door.
-    route: (method, path) => (isRead(method, path) ? read : manage),
+    // As function URLs of their own would part them; the Worker knows each, other callers only this one door.
+    route: (method, path) => {
+      if (path === OUTCOMES_PATH) return outcomes
+      return isRead(method, path) ? read : manage
+    },
     schedules: [
       { name: "relay", everyMs: SWEEP_EVERY_MS, run: () => relay.sweep() },
       { name: "advance", everyMs: TICK_EVERY_MS, run: () => advance.tick() },

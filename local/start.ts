@@ -151,6 +151,7 @@ const bindingsOf = (
 ): Record<string, string> => ({
   READ_ORIGIN: origin.url,
   MANAGE_ORIGIN: origin.url,
+  OUTCOMES_ORIGIN: origin.url,
   EDGE_SECRET: variables.HOTSWAP_EDGE_SECRET!,
   READER_PUBLIC_KEYS: variables.HOTSWAP_READER_PUBLIC_KEYS!,
   HOTSWAP_ENVIRONMENTS: functions.environments.join(","),

@@ -8,7 +8,7 @@ import { build } from "esbuild"
 import { median, round } from "../statistics.ts"
 import type { Suite } from "./suite.ts"
 
-const FUNCTIONS = ["read", "manage", "advance", "relay"] as const
+const FUNCTIONS = ["read", "manage", "outcomes", "advance", "relay"] as const
 const IMPORTS = 9
 
 /** Complete and pointing nowhere: a function reads its settings as it is loaded, and connects only when asked. */

@@ -1,7 +1,10 @@
 import { countedOf, type Evidence, type InstanceGroup, type OutcomeReport } from "../../core/gate/evidence.ts"
 import type { Arm } from "../../core/release/arms.ts"
 
-type Counts = Record<Arm, { ok: number; errors: number; guards: number; lastAt: string | null; latency: number[] }>
+type Counts = Record<
+  Arm,
+  { ok: number; errors: number; guards: number; lastAt: string | null; latency: number[] }
+>
 
 const ARMS = ["stable", "candidate"] as const
 
@@ -25,7 +28,8 @@ export class Ledger {
       one.errors += errors
       one.guards += report.guard === undefined ? 0 : 1
       one.lastAt = at
-      one.latency = latency.length === 0 ? one.latency : latency.map((count, i) => count + (one.latency[i] ?? 0))
+      one.latency =
+        latency.length === 0 ? one.latency : latency.map((count, i) => count + (one.latency[i] ?? 0))
     }
     this.#since ??= at
   }
@@ -60,7 +64,14 @@ const group = (
   const key = `${arm} ${paired} ${ok > 0} ${errors}`
   const known = groups.get(key)
   if (known === undefined)
-    groups.set(key, { arm, paired, succeeds: ok > 0, errorsEach: errors, instances: 1, requests: ok + errors })
+    groups.set(key, {
+      arm,
+      paired,
+      succeeds: ok > 0,
+      errorsEach: errors,
+      instances: 1,
+      requests: ok + errors,
+    })
   else {
     known.instances += 1
     known.requests += ok + errors

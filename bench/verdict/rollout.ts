@@ -9,8 +9,6 @@ export interface Client {
   candidateShares: readonly number[]
   /** Fails so often from then on, whatever it reads. */
   sick: { fromS: number; rate: number } | null
-  /** How much of the defect it meets: some only hit some clients. */
-  exposed: number
 }
 
 interface Spell {
@@ -70,9 +68,10 @@ const clientsOf = (chance: Chance, kind: Rollout["kind"], weights: readonly numb
       name: `client-${i}`,
       share: one / whole,
       candidateShares:
-        kind === "servers" ? serverShares(chance, weights) : weights.map((weight) => (bucket < weight ? 1 : 0)),
+        kind === "servers"
+          ? serverShares(chance, weights)
+          : weights.map((weight) => (bucket < weight ? 1 : 0)),
       sick: sick.has(i) ? { fromS: chance.between(0, LASTS_S), rate: chance.between(0.2, 1) } : null,
-      exposed: 1,
     }
   })
 }
@@ -99,7 +98,9 @@ export const drawRollout = (chance: Chance, isBad: boolean): Rollout => {
     day: { depth: chance.between(0, 0.6), phase: chance.between(0, 7), periodS: chance.between(300, 3_000) },
     bursts: chance.happens(0.5) ? spells(chance, 4, 20, 2, 8) : [],
     outages: chance.happens(0.3) ? spells(chance, 2, 40, 0.05, 0.6) : [],
-    defect: isBad ? { rate: chance.spread(0.1, 1), fromS: chance.happens(0.5) ? 0 : chance.between(0, 60) } : null,
+    defect: isBad
+      ? { rate: chance.spread(0.1, 1), fromS: chance.happens(0.5) ? 0 : chance.between(0, 60) }
+      : null,
   }
 }
 
@@ -125,6 +126,6 @@ export const failureAt = (
     .filter((outage) => inside(outage, second))
     .reduce((worst, { factor }) => Math.max(worst, factor), 0)
   const own = client.sick !== null && second >= client.sick.fromS ? client.sick.rate : 0
-  const blame = isCandidate && defect !== null && second >= defect.fromS ? defect.rate * client.exposed : 0
+  const blame = isCandidate && defect !== null && second >= defect.fromS ? defect.rate : 0
   return Math.min(1, 1 - (1 - baseline) * (1 - shared) * (1 - own) + blame)
 }

@@ -134,7 +134,10 @@ const tick = (sheet: Worksheet, { changeId }: Tick): void => {
 }
 
 /** The clock's advance: on if the hold is over and the gate agrees, back if it must not, else it is held where it is. */
-const goOn = (sheet: Worksheet, { changeId, step }: { changeId: ChangeId; step?: number | undefined }): void => {
+const goOn = (
+  sheet: Worksheet,
+  { changeId, step }: { changeId: ChangeId; step?: number | undefined },
+): void => {
   if (happen(sheet, changeId, { type: "advance", by: { kind: "clock" }, step }).ok) return
   const change = sheet.change(changeId)
   const { status } = change

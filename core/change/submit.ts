@@ -1,7 +1,7 @@
 import type { Environment } from "../environment.ts"
 import { type FieldError, Refusal } from "../errors.ts"
 import type { ConfigKey } from "../ids.ts"
-import type { Change, ChangeContent, Edit, Instant } from "./change.ts"
+import { type Change, type ChangeContent, type Edit, type Instant, isOpen } from "./change.ts"
 import type { EditInput, Submit } from "./command.ts"
 import { contentHashOf } from "./content-hash.ts"
 import { defined } from "./defined.ts"
@@ -30,7 +30,9 @@ export const submit = (sheet: Worksheet, command: Submit): void => {
   recordSubmission(sheet, content)
   // First of all that waits: what is in nobody's way is live at once.
   const isStarted = content.plan.length === 0 && tryStart(sheet, changeId, true) === "started"
-  if (!isStarted) checkSize(sheet, edits)
+  if (isStarted) return
+  checkSize(sheet, edits)
+  checkRoom(sheet)
 }
 
 const checkPromotion = (from: Environment, { state, context }: Worksheet): void => {
@@ -180,4 +182,21 @@ const recordSubmission = (
 const checkSize = (sheet: Worksheet, edits: readonly Edit[]): void => {
   const versions = Object.fromEntries(keysOf(edits).map((key) => [key, sheet.nextVersion(key)]))
   sheet.compile(sheet.release(sheet.pointer.stable), entryEditsOf(edits, versions))
+}
+
+const OPEN_MAX = 200
+const OPEN_CHARACTERS_MAX = 8 * 1_024 * 1_024
+
+/**
+ * Whatever is decided, every open change is read for it: without a limit a few large ones that nobody approves make
+ * every other change of the scope, a rollback too, take seconds. Throws Refusal `CHANGES_TOO_MANY`.
+ */
+const checkRoom = (sheet: Worksheet): void => {
+  const open = sheet.changes().filter(isOpen)
+  const characters = open.reduce((sum, { content }) => sum + JSON.stringify(content.edits).length, 0)
+  if (open.length > OPEN_MAX || (open.length > 1 && characters > OPEN_CHARACTERS_MAX))
+    throw new Refusal(
+      "CHANGES_TOO_MANY",
+      `With it, ${open.length} changes and ${characters} characters of edits would be open.`,
+    )
 }

@@ -81,10 +81,13 @@ export const countedOf = ({
   const timed = latency.reduce((sum, [, count]) => sum + count, 0)
   const latencyScale = Math.min(1, REPORT_REQUESTS_MAX / Math.max(1, timed))
   const buckets = latency.length === 0 ? [] : new Array<number>(LATENCY_BUCKETS).fill(0)
-  for (const [upToMs, count] of latency)
-    buckets[latencyBucket(upToMs)]! += Math.round(count * latencyScale)
+  for (const [upToMs, count] of latency) buckets[latencyBucket(upToMs)]! += Math.round(count * latencyScale)
   const counted = Math.round(errors * scale)
-  return { ok: Math.min(Math.round(ok * scale), REPORT_REQUESTS_MAX - counted), errors: counted, latency: buckets }
+  return {
+    ok: Math.min(Math.round(ok * scale), REPORT_REQUESTS_MAX - counted),
+    errors: counted,
+    latency: buckets,
+  }
 }
 
 const NOTHING: ArmEvidence = { requests: 0, errors: 0, guards: 0, lastAt: null, latency: [] }

@@ -174,7 +174,9 @@ const fewFail = ({ evidence, step, now, thresholds, rollBackAt }: Case): Finding
 }
 
 const suspicious = ({ evidence, ratio, suspectAt }: Case): Finding | null =>
-  ratio < suspectAt ? null : found("hold", `The candidate looks worse, not yet for certain: ${both(evidence)}.`)
+  ratio < suspectAt
+    ? null
+    : found("hold", `The candidate looks worse, not yet for certain: ${both(evidence)}.`)
 
 const tooFew = ({ evidence: { arms }, step, now, thresholds }: Case): Finding | null => {
   const { candidate, stable } = arms

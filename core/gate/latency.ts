@@ -38,7 +38,8 @@ export const slownessOf = (
   const excess = slowCandidate / ofCandidate - slowStable / ofStable
   const share = (slowStable + slowCandidate) / (ofStable + ofCandidate)
   const deviation = Math.sqrt(share * (1 - share) * (1 / ofStable + 1 / ofCandidate))
-  if (excess * 10_000 < thresholds.slowerMaxBp || excess < thresholds.slowerDeviations * deviation) return null
+  if (excess * 10_000 < thresholds.slowerMaxBp || excess < thresholds.slowerDeviations * deviation)
+    return null
   return {
     slowMs: Math.round(bucketBoundMs(bucket)),
     stableBp: Math.round((10_000 * slowStable) / ofStable),

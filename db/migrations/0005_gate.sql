@@ -146,7 +146,7 @@ begin
             or count(*) filter (where g.token_id = p_token) >= p_token_instances_max then 'too_many_instances' end
           into reason from hotswap.gate_instances g
           where g.tenant_id = p_scope and g.change_id = report.change_id and g.step = report.step;
-      elsif report.seq <= case report.arm when 'stable' then own.stable_seq else own.candidate_seq end then
+      elsif report.seq <= (case report.arm when 'stable' then own.stable_seq else own.candidate_seq end) then
         reason := 'seen';
       end if;
     end if;

@@ -123,7 +123,18 @@ export const readGate = async (
 const reportRow = (report: OutcomeReport, i: number) => {
   const { arm, instance, seq, guard } = report
   const { epoch, platform, tier, tenant } = parseRevision(report.revision)!
-  return { i, epoch, platform, tier, tenant, arm, instance, seq, guard: guard !== undefined, ...countedOf(report) }
+  return {
+    i,
+    epoch,
+    platform,
+    tier,
+    tenant,
+    arm,
+    instance,
+    seq,
+    guard: guard !== undefined,
+    ...countedOf(report),
+  }
 }
 
 const evidenceOf = (row: EvidenceRow | null): Evidence => {

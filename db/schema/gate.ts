@@ -6,8 +6,7 @@ import { ownRows } from "./policies.ts"
 import { hotswap } from "./schema.ts"
 
 const count = (name: string) => bigint(name, { mode: "number" }).notNull().default(0)
-const counts = (name: string) =>
-  bigint(name, { mode: "number" }).array().notNull().default(sql`'{}'`)
+const counts = (name: string) => bigint(name, { mode: "number" }).array().notNull().default(sql`'{}'`)
 
 /** One step of a rollout, as its clients saw it. Kept for as long as its change is. */
 export const gateSteps = hotswap.table(

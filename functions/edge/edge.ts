@@ -16,8 +16,8 @@ import {
   tenantSuspended,
   unauthenticated,
 } from "./refusals.ts"
-import { createRouter, VIEWS_PATH, type ViewRequest } from "./route.ts"
-import { type Bindings, type RequestLife, readSettings } from "./runtime.ts"
+import { createRouter, OUTCOMES_PATH, VIEWS_PATH, type ViewRequest } from "./route.ts"
+import { type Bindings, type RequestLife, readSettings, type Settings } from "./runtime.ts"
 import { type Scope, scopeOf } from "./scope.ts"
 import { type Caller, createViews } from "./views.ts"
 
@@ -129,6 +129,12 @@ const isPlain = (request: Request, asked: ViewRequest): boolean => {
   return named === null || named === asked.tenantId
 }
 
+/** Whatever the method: who serves the path also says which methods it takes. */
+const originOf = (pathname: string, settings: Settings): string => {
+  if (pathname.startsWith(VIEWS_PATH)) return settings.readOrigin
+  return pathname === OUTCOMES_PATH ? settings.outcomesOrigin : settings.manageOrigin
+}
+
 export const createEdge = (bindings: Bindings): Edge => {
   const settings = readSettings(bindings)
   const origin = createOrigin(settings)
@@ -154,8 +160,6 @@ export const createEdge = (bindings: Bindings): Edge => {
         return await answerView(parts, request, route, reader, life)
     }
     const { pathname, search } = new URL(request.url)
-    // Whatever the method: who serves the path also says which methods it takes.
-    const base = pathname.startsWith(VIEWS_PATH) ? settings.readOrigin : settings.manageOrigin
-    return await forward(request, base + pathname + search, settings)
+    return await forward(request, originOf(pathname, settings) + pathname + search, settings)
   }
 }

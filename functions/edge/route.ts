@@ -18,6 +18,8 @@ export type Route = ViewRequest | { kind: "health" } | { kind: "hidden"; path: s
 const VIEW_PATH = /^\/api\/v1\/configs\/tenant\/([^/]+)$/
 /** What is below this is read from the read function. */
 export const VIEWS_PATH = "/api/v1/configs/tenant/"
+/** What this names is for the function that hears what clients saw. */
+export const OUTCOMES_PATH = "/api/v1/outcomes"
 /** Questions that only the origin answers. */
 const ORIGIN_ONLY = ["asOf", "detail", "preview"]
 const ANSWERED = ["environment", "key", "targetingKey", "arms"]

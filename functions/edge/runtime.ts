@@ -29,6 +29,8 @@ export interface Bindings {
   /** Base URLs of the read function and of the one that takes all the rest. */
   READ_ORIGIN: string
   MANAGE_ORIGIN: string
+  /** Base URL of the function that hears what clients saw; the one that takes all the rest if left out. */
+  OUTCOMES_ORIGIN?: string
   /** Tells the origins that it is the edge who asks. */
   EDGE_SECRET: string
   /** JWKS with the public Ed25519 keys of reader tokens. */
@@ -43,6 +45,7 @@ export interface Bindings {
 export interface Settings {
   readOrigin: string
   manageOrigin: string
+  outcomesOrigin: string
   secret: string
   readerKeys: string
   environments: readonly Environment[]
@@ -65,6 +68,7 @@ export const readSettings = (bindings: Bindings): Settings => {
   return {
     readOrigin: baseUrl("READ_ORIGIN", bindings.READ_ORIGIN),
     manageOrigin: baseUrl("MANAGE_ORIGIN", bindings.MANAGE_ORIGIN),
+    outcomesOrigin: baseUrl("OUTCOMES_ORIGIN", bindings.OUTCOMES_ORIGIN ?? bindings.MANAGE_ORIGIN),
     secret: bindings.EDGE_SECRET,
     readerKeys: bindings.READER_PUBLIC_KEYS,
     environments: parseEnvironments(bindings.HOTSWAP_ENVIRONMENTS),

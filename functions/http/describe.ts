@@ -1,5 +1,5 @@
 import { type RouteConfig, z } from "@hono/zod-openapi"
-import { PERMISSIONS } from "../../core/access.ts"
+import { type Action, PERMISSIONS } from "../../core/access.ts"
 import type { Described, RouteSpec } from "./route.ts"
 
 const ProblemSchema = z
@@ -31,25 +31,24 @@ const whoMay = (action: keyof typeof PERMISSIONS): string => {
 
 const header = (description: string) => z.string().optional().openapi({ description })
 
-/** The headers of the contract that the route heeds. */
-const headersOf = (method: string, repliesTo304: boolean, takesIfMatch: boolean) =>
-  z.object({
-    ...(method === "get"
-      ? {}
-      : { "Idempotency-Key": header("A repeat under the same key gets the first answer again") }),
-    ...(takesIfMatch ? { "If-Match": header("The ETag that was read: 412 if it has changed since") } : {}),
-    ...(repliesTo304 ? { "If-None-Match": header("The ETag that is known: 304 if it still holds") } : {}),
-    "X-Tenant-ID": header("The tenant meant, by its id or an external id; checked against the token and the path"),
+/** The headers of the contract that a call heeds: which ones follows from what it may be answered with. */
+const headersOf = (method: string, action: Action, replies: Readonly<Record<number, Described>>) => {
+  const writes = method !== "get" && !action.endsWith(".read")
+  return z.object({
+    ...(writes ? { "Idempotency-Key": header("A repeat under the same key gets the first answer") } : {}),
+    ...(412 in replies ? { "If-Match": header("The ETag that was read: 412 if it is another by now") } : {}),
+    ...(304 in replies ? { "If-None-Match": header("The ETag that is known: 304 if it still holds") } : {}),
+    "X-Tenant-ID": header("The tenant meant, checked against token and path; an external id may name it"),
   })
+}
 
 /** A route as OpenAPI has it. The action it takes stands in `x-action`. */
 export const describe = <Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType>(
   spec: RouteSpec<Params, Query, Body>,
 ): RouteConfig => {
   const replies = Object.entries(spec.replies).map(([status, reply]) => [status, described(reply)])
-  const versioned = ["put", "patch"].includes(spec.method) || (spec.method === "delete" && 202 in spec.replies)
   const request = {
-    ...(spec.action ? { headers: headersOf(spec.method, 304 in spec.replies, versioned) } : {}),
+    ...(spec.action ? { headers: headersOf(spec.method, spec.action, spec.replies) } : {}),
     ...(spec.params ? { params: spec.params as unknown as z.ZodObject } : {}),
     ...(spec.query ? { query: spec.query as unknown as z.ZodObject } : {}),
     ...(spec.body ? { body: { content: { "application/json": { schema: spec.body } } } } : {}),

@@ -3,8 +3,10 @@ import { type FieldError, Refusal } from "../../core/errors.ts"
 
 type Part = "params" | "query" | "body"
 
-/** How many fields the detail tells of; `errors` has them all. */
+/** How many fields the detail tells of. */
 const TOLD_MAX = 3
+/** And `errors`: a body of nothing but unknown fields must not make an answer several times its own size. */
+const ERRORS_MAX = 100
 
 const pointer = (path: readonly PropertyKey[]): string =>
   path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("")
@@ -47,7 +49,9 @@ const told = (errors: readonly FieldError[]): string => {
 
 /** The refusal of a body or query that is not as it should be. The detail says it in full, as far as it fits. */
 export const misshapen = (part: Part, errors: readonly FieldError[]): Refusal =>
-  new Refusal(part === "body" ? "BODY_INVALID" : "QUERY_INVALID", told(errors), { errors })
+  new Refusal(part === "body" ? "BODY_INVALID" : "QUERY_INVALID", told(errors), {
+    errors: errors.slice(0, ERRORS_MAX),
+  })
 
 /** The value as the schema says it is, or one refusal that names every field that is not. */
 export const checked = <Schema extends z.ZodType>(

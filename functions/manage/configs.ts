@@ -17,7 +17,7 @@ import {
   scopeNamed,
 } from "./parse.ts"
 import { listConfigs, readConfig } from "./read-configs.ts"
-import { ConfigBody, ConfigPath, ConfigPut, ConfigShown, Paging, page } from "./shapes.ts"
+import { ConfigBody, ConfigPath, ConfigPut, ConfigShown, Paging, page, Stale } from "./shapes.ts"
 import { etagOf, stableEntries } from "./show.ts"
 import { editReply, submit } from "./submit.ts"
 
@@ -87,7 +87,7 @@ const putRoute = (deps: ManageDeps): Route =>
     action: "change.submit",
     params: ConfigPath,
     body: ConfigPut,
-    replies: { 200: Written, 202: Waiting },
+    replies: { 200: Written, 202: Waiting, 412: Stale },
     where: at(deps),
     run: async ({ params, body, ifMatch, ...asker }) => {
       const address = configNamed(params.configId, deps.settings.environments)
@@ -113,7 +113,7 @@ const deleteRoute = (deps: ManageDeps): Route =>
     summary: "Delete a config; what lies below in the platform or tier shows again",
     action: "change.submit",
     params: ConfigPath,
-    replies: { 200: { description: "It is deleted" }, 202: Waiting },
+    replies: { 200: { description: "It is deleted" }, 202: Waiting, 412: Stale },
     where: at(deps),
     run: async ({ params, ifMatch, ...asker }) => {
       const address = configNamed(params.configId, deps.settings.environments)

@@ -98,6 +98,7 @@ export const createManage = (platform: ManagePlatform, { freezes = false }: Mana
   return {
     app,
     routes,
+    // What is published a moment later is never missed: the relay finds its mark should this process end before.
     handler: freezes ? (event, context) => invocations.toTheEnd(() => inner(event, context)) : inner,
   }
 }

@@ -1,5 +1,6 @@
 import type { App } from "../http/app.ts"
 import { HOT_READ } from "./hot-read.ts"
+import { OUTCOMES } from "./outcomes.ts"
 
 const INFO = {
   openapi: "3.1.0",
@@ -16,6 +17,7 @@ const INFO = {
 /** The reference, made of the very routes that answer. Two spaces, a line feed at the end: fit to be committed. */
 export const openapiText = (app: App): string => {
   app.openAPIRegistry.registerPath(HOT_READ)
+  app.openAPIRegistry.registerPath(OUTCOMES)
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" })
   return `${JSON.stringify(app.getOpenAPI31Document(INFO), null, 2)}\n`
 }

@@ -2,10 +2,13 @@ import type { Principal } from "../../core/access.ts"
 import type { Change, ChangeState } from "../../core/change/change.ts"
 import { defaultPolicy } from "../../core/change/policy.ts"
 import type { Environment } from "../../core/environment.ts"
+import { judge, judgedStepOf } from "../../core/gate/judge.ts"
+import type { Verdict } from "../../core/gate/verdict.ts"
 import { type ChangeId, type ConfigKey, parseChangeId, type ScopeId } from "../../core/ids.ts"
 import type { JsonObject } from "../../core/json.ts"
 import type { Entry } from "../../core/release/release.ts"
 import { findChange, listChanges } from "../../db/queries/changes.ts"
+import { readGate } from "../../db/queries/gate.ts"
 import { findVersions } from "../../db/queries/versions.ts"
 import { decodeCursor, encodeCursor } from "../http/cursor.ts"
 import { permit } from "../http/route.ts"
@@ -13,7 +16,7 @@ import type { ManageDeps } from "./deps.ts"
 import { changeNotFound } from "./parse.ts"
 import { diffOf, showChange } from "./show.ts"
 
-type Deps = Pick<ManageDeps, "db" | "settings">
+type Deps = Pick<ManageDeps, "db" | "settings" | "clock">
 
 const policyOf = ({ settings }: Deps, { content }: Change) =>
   defaultPolicy(content.scope, content.environment, settings.environments)
@@ -44,6 +47,14 @@ const baseEntries = async ({ db }: Deps, { content }: Change): Promise<Map<Confi
   )
 }
 
+/** What the gate says of the step that the change is at. */
+const verdictOn = async ({ db, clock }: Deps, { content, status }: Change): Promise<Verdict | null> => {
+  const step = judgedStepOf(content.plan, status)
+  if (step === null) return null
+  const evidence = await readGate(db, content.scope, content.changeId, step.index)
+  return judge(evidence, step, clock.now().toISOString())
+}
+
 /** A change with its diff against what it was made on. */
 export const readChange = async (
   deps: Deps,
@@ -54,7 +65,7 @@ export const readChange = async (
   const { scope, environment } = change.content
   permit(principal, "change.read", { scope, environment })
   return {
-    ...showChange(change, policyOf(deps, change)),
+    ...showChange(change, policyOf(deps, change), await verdictOn(deps, change)),
     diff: diffOf(change, await baseEntries(deps, change)),
   }
 }

@@ -33,6 +33,9 @@ const Aside = AnyObject.refine(
   (value) => JSON.stringify(value).length <= ASIDE_CHARACTERS_MAX,
   `At most ${ASIDE_CHARACTERS_MAX} characters of JSON are kept.`,
 )
+/** What a call answers that heeds `If-Match`. */
+export const Stale = { description: "It is no longer the version that If-Match names: VERSION_STALE" }
+
 const tenantFields = {
   displayName: text(200).nullable().optional(),
   adminEmail: z.email().max(254).nullable().optional(),
@@ -162,6 +165,17 @@ export const VersionShown = z
   })
   .openapi("Version")
 
+const GateVerdict = z.object({
+  kind: z.enum(["healthy", "unwatched", "waiting", "hold", "unhealthy"]),
+  words: z.string(),
+  numbers: z.record(z.string(), z.number()),
+})
+/** What the gate says now of the step a rollout is at, and what it said as each step ended or was held back. */
+const Gate = z.object({
+  current: GateVerdict.nullable(),
+  steps: z.array(GateVerdict.extend({ step: z.int(), at: z.string(), overriddenBy: z.string().optional() })),
+})
+
 const Step = z.strictObject({ weightBp: z.int(), holdMs: z.int().nullable() })
 const StrategyBody = z
   .discriminatedUnion(
@@ -228,6 +242,7 @@ const changeFields = {
   step: z.int().nullable(),
   weightBp: z.int(),
   paused: z.boolean(),
+  gate: Gate,
   contentHash: z.string(),
   author: z.string(),
   createdAt: z.string(),

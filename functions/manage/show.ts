@@ -5,6 +5,7 @@ import type { ScopeState, VersionRow } from "../../core/change/scope-state.ts"
 import { standingOf } from "../../core/change/stages.ts"
 import { configDocument } from "../../core/config/config.ts"
 import type { Environment } from "../../core/environment.ts"
+import type { Verdict } from "../../core/gate/verdict.ts"
 import type { ConfigKey, ScopeId } from "../../core/ids.ts"
 import type { Json, JsonObject } from "../../core/json.ts"
 import { readEntry } from "../../core/release/compile.ts"
@@ -34,8 +35,15 @@ const endOf = (status: ChangeState): JsonObject => ({
   detail: status.state === "cancelled" ? (status.detail ?? null) : null,
 })
 
-/** A change as HTTP shows it, without its diff: that needs what its keys were before. */
-export const showChange = (change: Change, policy: Pick<Policy, "stages">): JsonObject => {
+/**
+ * A change as HTTP shows it, without its diff: that needs what its keys were before. `verdict` is what the gate says
+ * of the step it is at, where that was asked.
+ */
+export const showChange = (
+  change: Change,
+  policy: Pick<Policy, "stages">,
+  verdict: Verdict | null = null,
+): JsonObject => {
   const { content, status } = change
   const rolling = status.state === "rolling_out" ? status : null
   return {
@@ -60,6 +68,7 @@ export const showChange = (change: Change, policy: Pick<Policy, "stages">): Json
     enteredAt: rolling ? rolling.enteredAt : null,
     paused: rolling?.paused ?? false,
     weightBp: weightOf(change),
+    gate: { current: plain(verdict), steps: plain("gate" in status ? (status.gate ?? []) : []) },
     waitingFor: status.state === "scheduled" ? (status.waitingFor ?? null) : null,
     review: "review" in status && status.review ? plain(status.review) : null,
     contentHash: content.contentHash,

@@ -16,7 +16,7 @@ import { json, permit, type Route, route, tenantNotFound } from "../http/route.t
 import type { ManageDeps } from "./deps.ts"
 import { ifMatchNamed, noneMatches, scopeNamed, tierNamed } from "./parse.ts"
 import { audited, conflict, remembered, replayed } from "./remember.ts"
-import { Paging, page, TenantBody, TenantPatch, TenantPath, TenantShown } from "./shapes.ts"
+import { Paging, page, Stale, TenantBody, TenantPatch, TenantPath, TenantShown } from "./shapes.ts"
 import { etagOf } from "./show.ts"
 import { externalIdsOf, publishEverywhere, showTenant, slugOf } from "./tenant-parts.ts"
 
@@ -181,7 +181,7 @@ const patchRoute = (deps: ManageDeps): Route =>
     action: "tenant.update",
     params: TenantPath,
     body: TenantPatch,
-    replies: { 200: Shown },
+    replies: { 200: Shown, 412: Stale },
     where: tenantOf(deps),
     run: async ({ body, scope, ifMatch, ...call }) => {
       const tenantId = scope as TenantId

@@ -9,7 +9,7 @@ import { decodeNumber, encodeCursor } from "../http/cursor.ts"
 import { json, type Route, route } from "../http/route.ts"
 import type { ManageDeps } from "./deps.ts"
 import { type ConfigAddress, configNamed, configNotFound, ifMatchNamed } from "./parse.ts"
-import { Comment, ConfigPath, ConfigShown, Paging, page, VersionShown } from "./shapes.ts"
+import { Comment, ConfigPath, ConfigShown, Paging, page, Stale, VersionShown } from "./shapes.ts"
 import { editReply, submit } from "./submit.ts"
 
 const PAGE_BYTES_MAX = 4 * 1_024 * 1_024
@@ -151,6 +151,7 @@ const rollbackRoute = (deps: ManageDeps): Route =>
     replies: {
       200: { description: "The config as it is now", schema: ConfigShown },
       202: { description: "The change that was filed: it waits for approval or rolls out" },
+      412: Stale,
     },
     where: at(deps),
     run: async ({ params, body, ifMatch, ...asker }) => {

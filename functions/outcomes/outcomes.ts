@@ -22,10 +22,7 @@ const bodyOf = ({ body = "", isBase64Encoded }: FunctionUrlEvent): Json => {
   return parseBody(bytes.toString("utf8"))
 }
 
-const refusalOf = (
-  recorded: Exclude<Recorded, { kind: "recorded" }>,
-  { tenantId }: Reporter,
-): Refusal => {
+const refusalOf = (recorded: Exclude<Recorded, { kind: "recorded" }>, { tenantId }: Reporter): Refusal => {
   switch (recorded.kind) {
     case "missing":
       return tenantNotFound(tenantId)
@@ -38,9 +35,13 @@ const refusalOf = (
       )
     case "unknown_revision": {
       const path = `/reports/${recorded.index}/revision`
-      return new Refusal("REVISION_UNKNOWN", `${path} is ahead of what was ever given out; nothing was counted.`, {
-        errors: [{ path, message: "No such revision was given out." }],
-      })
+      return new Refusal(
+        "REVISION_UNKNOWN",
+        `${path} is ahead of what was ever given out; nothing was counted.`,
+        {
+          errors: [{ path, message: "No such revision was given out." }],
+        },
+      )
     }
   }
 }
@@ -102,7 +103,12 @@ const report = async (
       accepted: reports.length - ignored.length,
       ignored,
       verdict: rollout &&
-        verdict && { changeId: rollout.changeId, step: rollout.step, kind: verdict.kind, words: verdict.words },
+        verdict && {
+          changeId: rollout.changeId,
+          step: rollout.step,
+          kind: verdict.kind,
+          words: verdict.words,
+        },
     }),
     isBase64Encoded: false,
   }

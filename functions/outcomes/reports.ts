@@ -73,16 +73,23 @@ const ERRORS_MAX = 20
 
 const invalid = (errors: readonly FieldError[]): Refusal => {
   const told = errors.slice(0, ERRORS_MAX)
-  return new Refusal("BODY_INVALID", `Not as expected: ${told.map(({ path }) => path || "the whole").join(", ")}.`, {
-    errors: told,
-  })
+  return new Refusal(
+    "BODY_INVALID",
+    `Not as expected: ${told.map(({ path }) => path || "the whole").join(", ")}.`,
+    {
+      errors: told,
+    },
+  )
 }
 
 /** The reports of a body. Checked by hand: a schema library would weigh more than all of this. Throws BODY_INVALID. */
 export const reportsOf = (body: Json): readonly OutcomeReport[] => {
   if (!isObject(body)) throw invalid([{ path: "", message: "It is an object." }])
   const { reports, ...others } = body
-  const unknown = Object.keys(others).map((name) => ({ path: `/${name}`, message: "There is no such field." }))
+  const unknown = Object.keys(others).map((name) => ({
+    path: `/${name}`,
+    message: "There is no such field.",
+  }))
   if (!Array.isArray(reports) || reports.length === 0 || reports.length > REPORTS_MAX)
     throw invalid([...unknown, { path: "/reports", message: `It is a list of 1 to ${REPORTS_MAX} reports.` }])
   const errors = [...unknown, ...reports.flatMap((report, i) => wrongWith(report, `/reports/${i}`))]

@@ -15,6 +15,7 @@ import type { Background } from "./background.ts"
 import type { Clock } from "./clock.ts"
 import type { Log } from "./log.ts"
 import { type Idempotency, replayOf } from "./replay.ts"
+import { createTurns } from "./turns.ts"
 
 export interface MutatePlatform {
   db: Database
@@ -74,6 +75,9 @@ type Attempt = Mutated | { kind: "conflict" }
 const NO_MORE: More = { allChunks: false, releases: [], keys: [] }
 /** A decision asks for each kind of thing once at most. */
 const LOADS_MAX = 4
+const TURN_LIMIT_MS = 250
+/** Writers of one scope × environment in this process would only be in each other's way; those of others still may be. */
+const turns = createTurns(TURN_LIMIT_MS)
 
 const load = async (runner: Runner, mutation: Mutation, more: More) => {
   const loaded = await loadScope(runner, {
@@ -194,7 +198,10 @@ const publish = async (platform: MutatePlatform, where: Where, mark: string): Pr
  * once more with the scope locked, so that the second time can only succeed or be refused for a reason.
  * Throws what is refused.
  */
-export const mutate = async (platform: MutatePlatform, mutation: Mutation): Promise<Mutated> => {
+export const mutate = (platform: MutatePlatform, mutation: Mutation): Promise<Mutated> =>
+  turns(`${mutation.environment}/${mutation.scope}`, () => mutateNow(platform, mutation))
+
+const mutateNow = async (platform: MutatePlatform, mutation: Mutation): Promise<Mutated> => {
   let outcome = await attempt(platform, mutation, platform.db)
   if (outcome.kind === "conflict")
     outcome = await withLockedScope(platform.db, mutation.scope, mutation.environment, (locked) =>

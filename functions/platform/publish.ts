@@ -6,6 +6,7 @@ import type { Clock } from "./clock.ts"
 import { createLru } from "./lru.ts"
 import { createPointerBuilder } from "./pointers.ts"
 import type { PointerReading, ScopeReading } from "./reading.ts"
+import { createTrailing } from "./trailing.ts"
 
 /** Brings what is cached up to date with PostgreSQL. */
 export interface Publisher {
@@ -27,6 +28,7 @@ export const createPublisher = (deps: {
   const builder = createPointerBuilder(deps)
   /** Views that were handed to Redis already; should it have lost one, a reader puts it back. */
   const published = createLru<ViewId, true>(PUBLISHED_MAX)
+  const trailing = createTrailing<boolean>()
 
   const publishTenant = async (tenantId: TenantId, environment: Environment): Promise<void> => {
     const built = await builder.build(tenantId, environment, (viewId) => published.get(viewId) === true)
@@ -51,15 +53,17 @@ export const createPublisher = (deps: {
     await cache.publish({ type: "global_config", scope, environment, revision })
   }
 
+  const publish = async (scope: ScopeId, environment: Environment): Promise<boolean> => {
+    try {
+      await (isTenant(scope) ? publishTenant(scope, environment) : publishShared(scope, environment))
+      return true
+    } catch (error) {
+      if (error instanceof CacheUnavailable) return false
+      throw error
+    }
+  }
+
   return {
-    async publish(scope, environment) {
-      try {
-        await (isTenant(scope) ? publishTenant(scope, environment) : publishShared(scope, environment))
-        return true
-      } catch (error) {
-        if (error instanceof CacheUnavailable) return false
-        throw error
-      }
-    },
+    publish: (scope, environment) => trailing(`${environment}/${scope}`, () => publish(scope, environment)),
   }
 }

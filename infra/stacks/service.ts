@@ -38,12 +38,17 @@ export class ServiceStack extends Stack {
       ...this.#signing(),
       ...this.#startUpToken(),
     })
+    const outcomes = this.#handler("Outcomes", "outcomes", {
+      ...this.#database("appUrl"),
+      ...this.#readerKeys(),
+    })
     const advance = this.#handler("Advance", "advance", this.#database("appUrl", "systemUrl"))
     const relay = this.#handler("Relay", "relay", this.#database("readUrl", "systemUrl"))
 
     // A view of three full layers is beyond the 6 MB that Lambda buffers.
     new Door(this, "ReadDoor", read.fn, InvokeMode.RESPONSE_STREAM)
     new Door(this, "ManageDoor", manage.fn, InvokeMode.BUFFERED)
+    new Door(this, "OutcomesDoor", outcomes.fn, InvokeMode.BUFFERED)
     this.#everyMinute("AdvanceClock", advance)
     this.#everyMinute("RelayClock", relay)
   }
@@ -76,9 +81,13 @@ export class ServiceStack extends Stack {
   /** Who reads: the public half of the keys, and what the Worker is known by. */
   #verifying(): Record<string, string> {
     return {
-      HOTSWAP_READER_PUBLIC_KEYS: this.#secrets.reference("reader-keys", "public"),
+      ...this.#readerKeys(),
       HOTSWAP_EDGE_SECRET: this.#secrets.reference("edge", "secret"),
     }
+  }
+
+  #readerKeys(): Record<string, string> {
+    return { HOTSWAP_READER_PUBLIC_KEYS: this.#secrets.reference("reader-keys", "public") }
   }
 
   #signing(): Record<string, string> {

@@ -1,6 +1,7 @@
 import postgres from "postgres"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { PLATFORM } from "../../core/ids.ts"
+import { listChanges } from "../../db/queries/changes.ts"
 import { commitScope, loadScope } from "../../db/queries/scope.ts"
 import { insertToken } from "../../db/queries/tokens.ts"
 import { type OpenTestDatabase, openTestDatabase } from "../support/database.ts"
@@ -45,6 +46,11 @@ const fill = async (id: string) => {
     fingerprint: "f",
     reply,
   })
+  const { changeId } = (await listChanges(database.app, scope, { limit: 1 }))[0]!.content
+  await admin`insert into hotswap.gate_steps (tenant_id, change_id, step, environment, since)
+    values (${id}, ${changeId}, 0, ${DEVELOPMENT}, now())`
+  await admin`insert into hotswap.gate_instances (tenant_id, change_id, step, instance, token_id)
+    values (${id}, ${changeId}, 0, 'i', 't')`
   await admin`insert into hotswap.external_ids values (${id}, ${`guild:${id}`})`
   const token = {
     kind: "api" as const,
@@ -119,7 +125,7 @@ describe("the catalog", () => {
       where n.nspname = 'hotswap' and c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity
         and exists (select from pg_policies p where p.schemaname = 'hotswap' and p.tablename = c.relname))`
     expect([...open]).toEqual([])
-    expect((await tables()).length).toBe(14)
+    expect((await tables()).length).toBe(16)
   })
 
   test("tenant_id comes first in every primary key, foreign key and unique constraint", async () => {
@@ -168,6 +174,8 @@ describe("the catalog", () => {
     expect([...tablesWithUpdates].sort()).toEqual([
       "audit_heads",
       "changes",
+      "gate_instances",
+      "gate_steps",
       "heads",
       "idempotency_keys",
       "outbox",

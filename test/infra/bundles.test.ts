@@ -12,7 +12,13 @@ import { ServiceStack } from "../../infra/stacks/service.ts"
 import { type Bundle, bundleHandler } from "../support/bundles.ts"
 
 /** In kibibytes, minified: what a cold start has to load. Raise one only with a reason. */
-const BUDGET_KIB: Record<HandlerName, number> = { read: 120, manage: 1280, advance: 600, relay: 300 }
+const BUDGET_KIB: Record<HandlerName, number> = {
+  read: 120,
+  manage: 1280,
+  outcomes: 640,
+  advance: 600,
+  relay: 300,
+}
 
 const run = promisify(execFile)
 const bundles = new Map<HandlerName, Bundle>()

@@ -39,9 +39,9 @@ describe.each(STAGES)("the %s stage", (stage) => {
     })
   })
 
-  test("opens a URL to the two functions that answer requests and to no other", () => {
-    template(stage).resourceCountIs("AWS::Lambda::Url", 2)
-    for (const name of ["Read", "Manage"])
+  test("opens a URL to the three functions that answer requests and to no other", () => {
+    template(stage).resourceCountIs("AWS::Lambda::Url", 3)
+    for (const name of ["Read", "Manage", "Outcomes"])
       template(stage).hasResourceProperties("AWS::Lambda::Url", {
         TargetFunctionArn: { "Fn::GetAtt": [Match.stringLikeRegexp(`^${name}Function`), "Arn"] },
       })
@@ -56,6 +56,8 @@ describe.each(STAGES)("the %s stage", (stage) => {
     expect(actions).toEqual([
       "lambda:InvokeFunction",
       "lambda:InvokeFunction",
+      "lambda:InvokeFunction",
+      "lambda:InvokeFunctionUrl",
       "lambda:InvokeFunctionUrl",
       "lambda:InvokeFunctionUrl",
     ])
@@ -123,7 +125,7 @@ describe("what each function is told", () => {
 
   test("only the functions that write to the database are told how", () => {
     const holders = HANDLERS.filter((handler) => "DATABASE_URL" in settingsOf("prod", handler))
-    expect(holders).toEqual(["manage", "advance"])
+    expect(holders).toEqual(["manage", "outcomes", "advance"])
   })
 
   test("only manage holds the signing key", () => {

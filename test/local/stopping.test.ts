@@ -1,10 +1,13 @@
+import { spawn } from "node:child_process"
 import { once } from "node:events"
+import { existsSync } from "node:fs"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
+import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest"
 import { isAlive } from "../../local/postgres/processes.ts"
 import { createTenant, write } from "../faults/tenant.ts"
-import { type RunningHotswap, removeHome, startHotswap, temporaryHome } from "../support/hotswap.ts"
+import { freePort, type RunningHotswap, removeHome, startHotswap, temporaryHome } from "../support/hotswap.ts"
 import { addressOf, holdTenants } from "./own-postgres.ts"
 
 /** It has to be done in ten seconds; a busy machine may take some more. */
@@ -115,4 +118,30 @@ test("a second SIGINT ends it at once, and nothing of it is left", async () => {
   expect(await hotswap.stop(), "as somebody who did not wait").toBe(1)
   await hanging
   await expect.poll(() => isAlive(postgres), IN_TIME).toBe(false)
+}, 60_000)
+
+test("npm passes SIGTERM on, ends with 0 itself, and leaves nothing running", async () => {
+  const [edge, origin] = [await freePort(), await freePort()]
+  const npm = spawn("npm", ["start"], {
+    stdio: "ignore",
+    env: {
+      PATH: process.env.PATH,
+      HOME: home,
+      HOTSWAP_HOME: home,
+      PORT: `${edge}`,
+      ORIGIN_PORT: `${origin}`,
+    },
+  })
+  const ended = once(npm, "exit")
+  const isReady = () =>
+    fetch(`http://127.0.0.1:${edge}/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  await expect.poll(isReady, { timeout: 30_000 }).toBe(true)
+  const { pid: postgres } = await addressOf(home)
+  npm.kill("SIGTERM")
+  expect(await ended).toEqual([0, null])
+  expect(isAlive(postgres)).toBe(false)
+  expect(existsSync(join(home, "holder.json"))).toBe(false)
 }, 60_000)

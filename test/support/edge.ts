@@ -72,6 +72,8 @@ export interface EdgeOptions {
   /** Plays the read function, and the manage function too unless that has one of its own. */
   origin: string
   manageOrigin?: string
+  /** Hears what clients saw; the manage function unless given. */
+  outcomesOrigin?: string
   jwks: string
   /** Where Cache API and KV are kept; each left out is kept in memory and gone with the Worker. */
   cacheDirectory?: string
@@ -96,7 +98,7 @@ interface Namespace {
   get(name: string): Promise<string | null>
 }
 
-const edgeWorker = async ({ origin, manageOrigin, jwks, deadlineMs }: EdgeOptions) => ({
+const edgeWorker = async ({ origin, manageOrigin, outcomesOrigin, jwks, deadlineMs }: EdgeOptions) => ({
   name: "edge",
   modules: true as const,
   script: await bundleEdge(),
@@ -104,6 +106,7 @@ const edgeWorker = async ({ origin, manageOrigin, jwks, deadlineMs }: EdgeOption
   bindings: {
     READ_ORIGIN: origin,
     MANAGE_ORIGIN: manageOrigin ?? origin,
+    ...(outcomesOrigin === undefined ? {} : { OUTCOMES_ORIGIN: outcomesOrigin }),
     EDGE_SECRET,
     READER_PUBLIC_KEYS: jwks,
     HOTSWAP_ENVIRONMENTS: "Development,QA,Staging,Production",

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises"
+import { chmod, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import postgres from "postgres"
@@ -16,10 +16,14 @@ declare module "vitest" {
 /** The migrated database every test's own one is a copy of. */
 export const TEMPLATE = "hotswap_template"
 
-/** One PostgreSQL for the whole run, with its migrated template. */
+/** A temporary directory for all that the run's tests make, and one PostgreSQL with its migrated template. */
 export default async function startForRun(project: TestProject): Promise<() => Promise<void>> {
-  const directory = await mkdtemp(join(tmpdir(), "hotswap-postgres-"))
-  const server = await startPostgres({ directory, durability: "test", maxConnections: 300 })
+  const removeTemporary = await takeTemporary()
+  const server = await startPostgres({
+    directory: join(tmpdir(), "postgres"),
+    durability: "test",
+    maxConnections: 300,
+  })
   const admin = postgres(server.url("hotswap_owner", "postgres"), {
     max: 1,
     fetch_types: false,
@@ -36,6 +40,20 @@ export default async function startForRun(project: TestProject): Promise<() => P
   project.provide("postgres", { port: server.port, passwords })
   return async () => {
     await server.stop()
-    await rm(directory, { recursive: true, force: true })
+    await removeTemporary()
+  }
+}
+
+/** What libraries leave in the system's directory for temporary files goes with it. */
+const takeTemporary = async (): Promise<() => Promise<void>> => {
+  const before = process.env.TMPDIR
+  const directory = await mkdtemp(join(tmpdir(), "hotswap-run-"))
+  // Some tests run PostgreSQL as a user without rights: it may pass, and see nothing.
+  await chmod(directory, 0o711)
+  process.env.TMPDIR = directory
+  return async () => {
+    if (before === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = before
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 })
   }
 }

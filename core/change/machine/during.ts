@@ -27,8 +27,10 @@ export const advance = (
   if (by.kind === "clock" && (holdEnd === null || !isReached(holdEnd, now)))
     return refused("CHANGE_STATE", "The step's hold is not over.")
   const { verdict } = facts
-  if (by.kind === "clock" && verdict !== null && blocks(verdict)) return refused("CHANGE_STATE", verdict.words)
-  const overriddenBy = by.kind === "person" && verdict !== null && blocks(verdict) ? by.actor.subject : undefined
+  if (by.kind === "clock" && verdict !== null && blocks(verdict))
+    return refused("CHANGE_STATE", verdict.words)
+  const overriddenBy =
+    by.kind === "person" && verdict !== null && blocks(verdict) ? by.actor.subject : undefined
   const gate = judged(status, verdict, now, overriddenBy)
   if (status.step + 1 >= content.plan.length)
     return moved(change, { ...liveNow(now, facts), ...gate }, "settle")

@@ -36,6 +36,28 @@ test("what is below the views' path goes to the read function whatever its metho
   ])
 })
 
+test("what clients saw goes to the function that hears it, where that has an origin of its own", async () => {
+  const outcomes = await startOrigin()
+  const own = await startEdge({
+    origin: read.url,
+    manageOrigin: manage.url,
+    outcomesOrigin: outcomes.url,
+    jwks: keys.jwks,
+  })
+  try {
+    await own.get("/api/v1/outcomes", "hsr_x", { method: "POST", body: "{}" })
+    await own.get("/api/v1/outcomes/more", "hsr_x")
+    await edge.get("/api/v1/outcomes", "hsr_x", { method: "POST", body: "{}" })
+    const called = ({ calls }: ScriptedOrigin) =>
+      calls.slice(-2).map(({ method, path }) => `${method} ${path}`)
+    expect(called(outcomes)).toEqual(["POST /api/v1/outcomes"])
+    expect(called(manage)).toEqual(["GET /api/v1/outcomes/more", "POST /api/v1/outcomes"])
+  } finally {
+    await own.dispose()
+    await outcomes.close()
+  }
+})
+
 test("method, path, query, headers and body arrive unchanged, with the edge's secret for the client's", async () => {
   const path = "/api/v1/changes?tenantId=acme&x=%2F%20&x=2"
   const body = "x".repeat(1_000_000)

@@ -52,7 +52,7 @@ describe("a config", () => {
       schema: { type: "integer" },
     })
     await must(call("PUT", path, { body: { description: null } }), 200)
-    expect((await call("GET", path)).body.description).toBeUndefined()
+    expect((await call("GET", path)).body.description).toBeNull()
 
     const deleted = await must(call("DELETE", path, { headers: { "if-match": '"3"' } }), 200)
     expect(deleted.body).toMatchObject({ deleted: true, version: 4 })

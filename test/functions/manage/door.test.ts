@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { PERMISSIONS } from "../../../core/access.ts"
+import { createManage } from "../../../functions/manage/manage.ts"
 import { CONTEXT, createWorld, eventOf, must, type World } from "./world.ts"
 
 let world: World
@@ -198,6 +199,20 @@ describe("the door", () => {
     expect(published).toEqual(["acme QA"])
     publisher.publish = publish
     other.resolve(true)
+  })
+
+  test("does not wait for it where the process goes on after answering", async () => {
+    const { publisher } = world.platform
+    const publish = publisher.publish
+    const held = Promise.withResolvers<boolean>()
+    publisher.publish = () => held.promise
+    const body = JSON.stringify({ tenantId: "acme", environment: "QA", key: "not.awaited", value: 1 })
+    const headers = { authorization: `Bearer ${acme.tokens.engineer}` }
+    const event = eventOf("POST", "/api/v1/configs", { headers, body })
+    expect(await createManage(world.platform).handler(event, CONTEXT)).toMatchObject({ statusCode: 201 })
+    publisher.publish = publish
+    held.resolve(true)
+    await world.platform.background.settled()
   })
 
   test("takes a body on a GET for nothing", async () => {

@@ -61,6 +61,28 @@ describe("the reference", () => {
     }
   })
 
+  test("tells which headers of the contract each call heeds", () => {
+    for (const { path, method, responses, parameters = [], "x-action": action } of operations) {
+      if (action === "public" || path === "/api/v1/configs/tenant/{tenantId}") continue
+      // Its reports are numbered: sent twice they count once, whatever the key.
+      if (path === "/api/v1/outcomes") continue
+      const names = parameters.filter((parameter) => parameter.in === "header").map(({ name }) => name)
+      expect(names, `${method} ${path}`).toEqual([
+        ...(method === "get" || action.endsWith(".read") ? [] : ["Idempotency-Key"]),
+        ...("412" in responses ? ["If-Match"] : []),
+        ...("304" in responses ? ["If-None-Match"] : []),
+        "X-Tenant-ID",
+      ])
+    }
+    const heeding = operations.filter(({ responses }) => "412" in responses)
+    expect(heeding.map(({ operationId }) => operationId).toSorted()).toEqual([
+      "deleteConfig",
+      "editConfig",
+      "rollBackConfig",
+      "updateTenant",
+    ])
+  })
+
   test("has an action of the table of permissions for every route, or says that it is public", () => {
     for (const { path, method, "x-action": action, security } of operations) {
       if (action === "public") expect(path).not.toContain("/api/")
