@@ -43,15 +43,19 @@ export const composeFunctions = (
     advance: composeAdvance(variables, { log: log("advance") }),
   }
   const read = { handler: createRead(platforms.read), timeoutMs: READ_TIMEOUT_MS, streams: true as const }
-  const manage = { handler: createManage(platforms.manage).handler, timeoutMs: MANAGE_TIMEOUT_MS }
+  const manage = {
+    handler: createManage(platforms.manage).handler,
+    timeoutMs: MANAGE_TIMEOUT_MS,
+    streams: true as const,
+  }
   const outcomes = { handler: createOutcomes(platforms.outcomes), timeoutMs: OUTCOMES_TIMEOUT_MS }
   const relay = createRelay(platforms.relay)
   const advance = createAdvance(platforms.advance)
   return {
     // As function URLs of their own would part them; the Worker knows each, other callers only this one door.
-    route: (method, path) => {
+    route: (_method, path) => {
       if (path === OUTCOMES_PATH) return outcomes
-      return isRead(method, path) ? read : manage
+      return isRead(path) ? read : manage
     },
     schedules: [
       { name: "relay", everyMs: SWEEP_EVERY_MS, run: () => relay.sweep() },
@@ -65,6 +69,5 @@ export const composeFunctions = (
   }
 }
 
-const isRead = (method: string, path: string): boolean =>
-  path.startsWith("/internal/") ||
-  ((method === "GET" || method === "HEAD") && path.startsWith("/api/v1/configs/tenant/"))
+const isRead = (path: string): boolean =>
+  path.startsWith("/internal/") || path.startsWith("/api/v1/configs/tenant/")

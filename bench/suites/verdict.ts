@@ -41,6 +41,7 @@ const plain = (seed: number): Run => {
     day: { depth: 0, phase: 0, periodS: 300 },
     bursts: [],
     outages: [],
+    stumblesPerS: 0,
     defect: { rate: 0.5, fromS: 0 },
   }
   return { rollout, played: play(rollout, chance) }

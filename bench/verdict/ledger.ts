@@ -20,8 +20,8 @@ export class Ledger {
   #since: string | null = null
 
   add(report: Omit<OutcomeReport, "revision" | "seq">, at: string): void {
-    let counts = this.#instances.get(report.instance)
-    if (counts === undefined) this.#instances.set(report.instance, (counts = noCounts()))
+    const counts = this.#instances.get(report.instance) ?? noCounts()
+    this.#instances.set(report.instance, counts)
     const { ok, errors, latency } = countedOf(report)
     for (const one of [counts[report.arm], this.#total[report.arm]]) {
       one.ok += ok

@@ -21,6 +21,9 @@ const PATIENCE_S = 300
 /** Looks at the evidence each second, in the middle of the reports as well as after them. */
 const LOOKS_PER_S = 2
 
+/** How much fails of what a client does in a second in which it stumbles. */
+const STUMBLING = 0.9
+
 const instant = (second: number): string => new Date(START_MS + second * 1_000).toISOString()
 
 const report = (
@@ -33,11 +36,13 @@ const report = (
 ): void => {
   const requests = chance.poisson(Math.min(400, trafficAt(rollout, second) * client.share))
   const ofCandidate = chance.binomial(requests, client.candidateShares[step]!)
+  const stumbles = chance.happens(rollout.stumblesPerS)
   for (const arm of ["stable", "candidate"] as const) {
     const isCandidate = arm === "candidate"
     const seen = isCandidate ? ofCandidate : requests - ofCandidate
     if (seen === 0) continue
-    const errors = chance.binomial(seen, failureAt(rollout, client, isCandidate, second))
+    const failure = failureAt(rollout, client, isCandidate, second)
+    const errors = chance.binomial(seen, stumbles ? Math.max(failure, STUMBLING) : failure)
     ledger.add({ arm, instance: client.name, ok: seen - errors, errors }, instant(second))
   }
 }
@@ -45,7 +50,6 @@ const report = (
 /** Lets a rollout happen, each client reporting once a second, until it is rolled back, live, or held for too long. */
 export const play = (rollout: Rollout, chance: Chance): Played => {
   const fixed: Record<FixedRule, number | null> = { "2 × baseline, min 50": null, "> 5 %, min 100": null }
-  const order = [...rollout.clients]
   let played: Pick<Played, "rolledBackS" | "words" | "held"> = { rolledBackS: null, words: "", held: false }
   let isJudged = false
   let second = 0
@@ -61,9 +65,8 @@ export const play = (rollout: Rollout, chance: Chance): Played => {
     }
     for (let goesOn = false; !goesOn; second++) {
       const verdicts = Array.from({ length: LOOKS_PER_S }, (_, look) => {
-        order
-          .filter((_, i) => i % LOOKS_PER_S === look)
-          .forEach((client) => report(chance, rollout, ledger, client, index, second))
+        for (const [i, client] of rollout.clients.entries())
+          if (i % LOOKS_PER_S === look) report(chance, rollout, ledger, client, index, second)
         return isJudged ? null : judge(ledger.evidence(), step, instant(second + 1))
       })
       const { arms } = ledger.evidence()

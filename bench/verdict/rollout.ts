@@ -30,6 +30,8 @@ export interface Rollout {
   bursts: readonly Spell[]
   /** Something that both arms need is ill: so many more requests fail. */
   outages: readonly Spell[]
+  /** How often a client, for a second, fails nearly everything: errors come in clusters. */
+  stumblesPerS: number
   /** Requests that fail because of the candidate. */
   defect: { rate: number; fromS: number } | null
 }
@@ -98,6 +100,7 @@ export const drawRollout = (chance: Chance, isBad: boolean): Rollout => {
     day: { depth: chance.between(0, 0.6), phase: chance.between(0, 7), periodS: chance.between(300, 3_000) },
     bursts: chance.happens(0.5) ? spells(chance, 4, 20, 2, 8) : [],
     outages: chance.happens(0.3) ? spells(chance, 2, 40, 0.05, 0.6) : [],
+    stumblesPerS: chance.happens(0.4) ? chance.spread(0.0005, 0.01) : 0,
     defect: isBad
       ? { rate: chance.spread(0.1, 1), fromS: chance.happens(0.5) ? 0 : chance.between(0, 60) }
       : null,

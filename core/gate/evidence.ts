@@ -55,7 +55,7 @@ export interface Evidence {
 }
 
 /** Bounds are powers of √2 from 1 ms to 46 s; the last bucket has none. */
-export const LATENCY_BUCKETS = 33
+const LATENCY_BUCKETS = 33
 
 export const latencyBucket = (upToMs: number): number =>
   upToMs <= 1 ? 0 : Math.min(LATENCY_BUCKETS - 1, Math.ceil(2 * Math.log2(upToMs) - 1e-9))
@@ -65,7 +65,7 @@ export const bucketBoundMs = (bucket: number): number =>
   bucket === LATENCY_BUCKETS - 1 ? Number.POSITIVE_INFINITY : 2 ** (bucket / 2)
 
 /** One report counts for at most so many requests: more in a second is a mistake, or wants to be heard too much. */
-export const REPORT_REQUESTS_MAX = 1_000
+const REPORT_REQUESTS_MAX = 1_000
 /** Instances that are listened to in one step; the others would only say the same. */
 export const INSTANCES_MAX = 1_000
 /** Of those, instances that one token may speak for. */

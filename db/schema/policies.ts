@@ -28,6 +28,15 @@ export const inheritedRows = (tenantId: AnyPgColumn, also?: SQL) =>
     using: sql`${tenantId} like '~%' and ${tenantId} = any(string_to_array(current_setting('hotswap.read_scopes', true), ','))${also ? sql` and ${also}` : sql``}`,
   })
 
+/** The one row whose external id `hotswap.external_id` names: whoever knows the name may know whose it is. */
+export const rowNamed = (externalId: AnyPgColumn) =>
+  pgPolicy("named", {
+    as: "permissive",
+    for: "select",
+    to: readRole,
+    using: sql`${externalId} = nullif(current_setting('hotswap.external_id', true), '')`,
+  })
+
 /** Every tenant's rows, for the system role; its grants say which columns and whether to delete. */
 export const systemRows = (use: "select" | "delete" = "select") =>
   pgPolicy(`system_${use}`, { as: "permissive", for: use, to: systemRole, using: sql`true` })

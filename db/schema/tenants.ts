@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm"
 import { check, foreignKey, integer, jsonb, primaryKey, text, unique } from "drizzle-orm/pg-core"
 import type { Json } from "../../core/json.ts"
 import { instant, tenantId } from "./columns.ts"
-import { ownRows, systemRows } from "./policies.ts"
+import { ownRows, rowNamed, systemRows } from "./policies.ts"
 import { hotswap } from "./schema.ts"
 
 /** Every scope: the tenants, and one row each for the platform and the tiers, which have no tier themselves. */
@@ -38,7 +38,8 @@ export const tenants = hotswap.table(
 /**
  * Names a tenant has elsewhere, such as a guild's id. The one unique constraint in the schema that does not begin
  * with the tenant: an external id must lead to one tenant, so it has to be unique across them. Only the system
- * role can look one up; a tenant learns no more than that an id it asked for is taken.
+ * role can look through them; the read role finds the one it names, and a tenant learns no more than that an id it
+ * asked for is taken.
  */
 export const externalIds = hotswap.table(
   "external_ids",
@@ -51,6 +52,7 @@ export const externalIds = hotswap.table(
     unique("external_ids_one_tenant").on(t.externalId),
     foreignKey({ columns: [t.tenantId], foreignColumns: [tenants.tenantId] }),
     ownRows(t.tenantId),
+    rowNamed(t.externalId),
     systemRows(),
   ],
 )

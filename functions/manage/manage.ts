@@ -16,7 +16,6 @@ import { configRoutes } from "./configs.ts"
 import type { ManageDeps } from "./deps.ts"
 import { docsRoutes } from "./docs.ts"
 import { explainRoute } from "./explain.ts"
-import { createInvocations } from "./invocation.ts"
 import { openapiText } from "./openapi.ts"
 import { resolveScope } from "./parse.ts"
 import { promoteRoute } from "./promote.ts"
@@ -66,15 +65,9 @@ const routesOf = (deps: ManageDeps): Route[] => [
   ...auditRoutes(deps),
 ]
 
-export interface ManageOptions {
-  /** The runtime stops between answering and the next call: what an answer left to be done is done before it. */
-  freezes?: boolean
-}
-
 /** Everything that alters anything, and the reference, behind one door. */
-export const createManage = (platform: ManagePlatform, { freezes = false }: ManageOptions = {}): Manage => {
-  const invocations = createInvocations(platform.background)
-  const deps = depsOf({ ...platform, background: invocations.background })
+export const createManage = (platform: ManagePlatform): Manage => {
+  const deps = depsOf(platform)
   let reference: string | undefined
   const openapi = (): string => {
     reference ??= openapiText(app)
@@ -94,11 +87,5 @@ export const createManage = (platform: ManagePlatform, { freezes = false }: Mana
     },
     routes,
   )
-  const inner = functionUrlHandler(app)
-  return {
-    app,
-    routes,
-    // What is published a moment later is never missed: the relay finds its mark should this process end before.
-    handler: freezes ? (event, context) => invocations.toTheEnd(() => inner(event, context)) : inner,
-  }
+  return { app, routes, handler: functionUrlHandler(app) }
 }

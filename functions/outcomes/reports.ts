@@ -3,7 +3,7 @@ import type { OutcomeReport } from "../../core/gate/evidence.ts"
 import type { Json } from "../../core/json.ts"
 import { parseRevision } from "../../core/release/revision.ts"
 
-export const REPORTS_MAX = 500
+const REPORTS_MAX = 500
 const COUNT_MAX = 1_000_000
 const INSTANCE_CHARACTERS_MAX = 200
 const LATENCY_ENTRIES_MAX = 64

@@ -4,7 +4,7 @@ import type { Log } from "./log.ts"
 export interface Background {
   /** Runs on; a failure is logged. */
   waitUntil(task: Promise<unknown>): void
-  /** Resolves once nothing is running. Where the runtime freezes after an answer, await it before answering. */
+  /** Resolves once nothing is running. Where the runtime freezes after a call, await it before the call ends. */
   settled(): Promise<void>
 }
 

@@ -2,6 +2,7 @@ import type { Environment } from "../../core/environment.ts"
 import { Refusal } from "../../core/errors.ts"
 import { PLATFORM } from "../../core/ids.ts"
 import type { Database } from "../../db/open.ts"
+import { findExternalId } from "../../db/queries/external-ids.ts"
 import { findChange } from "../../db/queries/find-change.ts"
 import { findToken } from "../../db/queries/find-token.ts"
 import {
@@ -43,6 +44,7 @@ export const postgresReading = (db: Database, environments: readonly Environment
     const found = await findToken(db, scope, tokenId)
     return found?.token ?? null
   },
+  findExternalId: (externalId) => findExternalId(db, externalId),
   findChange: (scope, changeId) => findChange(db, scope, changeId),
   async ping() {
     await readPointer(db, PLATFORM, environments[0]!, [])

@@ -60,6 +60,8 @@ export interface Reading extends PointerReading, ScopeReading {
   /** As it was at `at`: arms, weights and tier too. */
   readPointerAsOf(tenantId: TenantId, environment: Environment, at: string): Promise<PointerRead | null>
   findToken(scope: ScopeId, tokenId: TokenId): Promise<TokenRead | null>
+  /** The tenant that is called so elsewhere, `system:id`. */
+  findExternalId(externalId: string): Promise<TenantId | null>
   findChange(scope: ScopeId, changeId: ChangeId): Promise<Change | null>
   ping(): Promise<void>
 }

@@ -10,6 +10,7 @@ import type { ReadPlatform } from "../platform/compose-read.ts"
 import { createPointerBuilder } from "../platform/pointers.ts"
 import { jsonResult, matches, optionsResult, refused, routeUnknown, withHeader, withoutBody } from "./door.ts"
 import { type ArmAnswer, bothOf, bothOfKey, type Entry, valueText } from "./entry.ts"
+import { createExternalIds, isExternalId } from "./external-ids.ts"
 import { createInternal } from "./internal.ts"
 import { createPointers } from "./pointers.ts"
 import { createPrincipals } from "./principals.ts"
@@ -24,17 +25,30 @@ const HOT = "/api/v1/configs/tenant/"
 // Functions name their headers in lower case.
 const STALE = STALE_HEADER.toLowerCase()
 
-const scopeOf = (path: string, named: string | undefined): ScopeId => {
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** What the path names: a scope, or a tenant by an external id, which has yet to be looked up. */
+const nameOf = (path: string): ScopeId | { externalId: string } => {
   const text = path.slice(HOT.length)
   const scope = parseScopeId(text)
-  if (scope === null) {
-    if (text === "" || text.includes("/")) throw routeUnknown()
-    throw new Refusal("TENANT_ID_INVALID", `"${text.slice(0, 100)}" is not a tenantId.`)
-  }
-  if (named !== undefined && named !== scope)
-    throw new Refusal("TENANT_MISMATCH", `X-Tenant-ID names "${named.slice(0, 100)}", the path "${scope}".`)
-  return scope
+  if (scope !== null) return scope
+  if (text === "" || text.includes("/")) throw routeUnknown()
+  const name = decoded(text)
+  if (isExternalId(name)) return { externalId: name }
+  throw new Refusal("TENANT_ID_INVALID", `"${text.slice(0, 100)}" is neither a slug nor an external id.`)
 }
+
+const mismatch = (named: string, scope: ScopeId): Refusal =>
+  new Refusal(
+    "TENANT_MISMATCH",
+    `X-Tenant-ID is "${named.slice(0, 100)}", but the request is about "${scope}".`,
+  )
 
 /** The environment asked for, or the one a token is bound to. */
 const environmentOf = (
@@ -114,15 +128,25 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
     startupTokenHash: settings.adminTokenHash,
     lastKnownMs: ttlMs,
   })
+  const externalIds = createExternalIds({ clock, log, reading, lastKnownMs: ttlMs })
   const internal = createInternal({ settings, cache, pointers })
   const special = createSpecialReads({ clock, log, reading, builder })
+
+  const checkNamed = async (named: string, scope: ScopeId): Promise<void> => {
+    if (!isExternalId(named) || (await externalIds.tenantOf(named)) !== scope) throw mismatch(named, scope)
+  }
 
   const hot = async (event: FunctionUrlEvent): Promise<FunctionUrlResult> => {
     const { headers } = event
     const found = principals.of(headers.authorization)
     const principal = found instanceof Promise ? await found : found
-    const scope = scopeOf(event.rawPath, headers["x-tenant-id"])
-    if (!sees(principal, scope)) throw tenantNotFound(scope)
+    const name = nameOf(event.rawPath)
+    const scope = typeof name === "string" ? name : await externalIds.tenantOf(name.externalId)
+    // Named back just as it was given: whose name it is remains unsaid.
+    if (scope === null || !sees(principal, scope))
+      throw tenantNotFound(typeof name === "string" ? name : name.externalId)
+    const named = headers["x-tenant-id"]
+    if (named !== undefined && named !== scope) await checkNamed(named, scope)
     const query = readQuery(event.rawQueryString)
     const environment = environmentOf(query.environment, principal, settings.environments)
     checkQuery(query)

@@ -45,9 +45,9 @@ export class ServiceStack extends Stack {
     const advance = this.#handler("Advance", "advance", this.#database("appUrl", "systemUrl"))
     const relay = this.#handler("Relay", "relay", this.#database("readUrl", "systemUrl"))
 
-    // A view of three full layers is beyond the 6 MB that Lambda buffers.
+    // A view of three full layers, or a change with what was there before, is beyond the 6 MB that Lambda buffers.
     new Door(this, "ReadDoor", read.fn, InvokeMode.RESPONSE_STREAM)
-    new Door(this, "ManageDoor", manage.fn, InvokeMode.BUFFERED)
+    new Door(this, "ManageDoor", manage.fn, InvokeMode.RESPONSE_STREAM)
     new Door(this, "OutcomesDoor", outcomes.fn, InvokeMode.BUFFERED)
     this.#everyMinute("AdvanceClock", advance)
     this.#everyMinute("RelayClock", relay)

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { PLATFORM, type TokenId, tierScope, tokenIdOf } from "../../core/ids.ts"
 import { auditRange } from "../../db/queries/audit.ts"
+import { findExternalId } from "../../db/queries/external-ids.ts"
 import { readPointer } from "../../db/queries/reading.ts"
 import { commitScope, findReply, loadScope } from "../../db/queries/scope.ts"
 import {
@@ -20,6 +21,7 @@ import {
   resolveExternalId,
   takeMarks,
 } from "../../db/system.ts"
+import { textQuery } from "../../db/text-query.ts"
 import { type OpenTestDatabase, openTestDatabase } from "../support/database.ts"
 import { auditOf, DEVELOPMENT, directCommit, ENVIRONMENTS, key, makeTenant, tenantId } from "./fixtures.ts"
 
@@ -99,6 +101,14 @@ describe("tenants", () => {
     expect(await patch("third", { externalIds: ["shared"] })).toMatchObject({ kind: "updated" })
     expect(await resolveExternalId(database.system, "shared")).toBe("third")
     expect(await resolveExternalId(database.system, "unknown")).toBeNull()
+  })
+
+  test("the read role finds the external id that it names, and can look through none", async () => {
+    await make("named", { externalIds: ["guild:named"] })
+    expect(await findExternalId(database.read, "guild:named")).toBe("named")
+    expect(await findExternalId(database.read, "guild:other")).toBeNull()
+    const all = textQuery<{ rows: string }>("select count(*) as rows from hotswap.external_ids", [])
+    expect((await database.read.run(all, {}))[0]?.rows).toBe("0")
   })
 
   test("an update on an old version is refused", async () => {

@@ -19,7 +19,7 @@ export interface FaultyWire {
 
 type Target = { port: number } | { path: string }
 
-export const SLOW_MS = 5_000
+const SLOW_MS = 5_000
 
 interface Pair {
   client: Socket

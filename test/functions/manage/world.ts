@@ -62,7 +62,7 @@ export const createWorld = async () => {
       },
     },
   } as unknown as ManagePlatform
-  const manage = createManage(platform, { freezes: true })
+  const manage = createManage(platform)
   const advance = createAdvance(platform)
 
   const call = async <T = Record<string, unknown>>(

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest"
 import type { ChangeId, TenantId } from "../../../core/ids.ts"
 import { tierScope } from "../../../core/ids.ts"
 import { getsCandidate } from "../../../core/release/bucket.ts"
+import { REMEMBERED_MS } from "../../../functions/read/external-ids.ts"
 import { ACME, ADMIN_TOKEN, acmeWorld, EDGE_SECRET, jsonOf, STAGING, VIEW } from "./world.ts"
 
 const CHANGE = `${ACME}:chg_${"0".repeat(31)}1` as ChangeId
@@ -244,6 +245,41 @@ describe("refusals", () => {
     const named = (tenantId: string) => world.call(VIEW, token, { headers: { "x-tenant-id": tenantId } })
     expect((await named(ACME)).statusCode).toBe(200)
     expect(await codeOf(named("other"))).toEqual([400, "TENANT_MISMATCH"])
+  })
+
+  test("an external id names its tenant, in the path and in X-Tenant-ID, to those who may see it", async () => {
+    const world = acmeWorld()
+    world.database.externalIds.set("discord:42", ACME)
+    const token = await world.reader()
+    const plain = await world.call(VIEW, token)
+    for (const name of ["discord:42", "discord%3A42"])
+      expect(await world.call(VIEW.replace(ACME, name), token)).toEqual(plain)
+    expect(await world.call(VIEW, token, { headers: { "x-tenant-id": "discord:42" } })).toEqual(plain)
+    expect(await codeOf(world.call(VIEW, token, { headers: { "x-tenant-id": "discord:7" } }))).toEqual([
+      400,
+      "TENANT_MISMATCH",
+    ])
+    const path = VIEW.replace(ACME, "discord:42")
+    const foreign = await world.call(path, await world.reader(["somebody-else"]))
+    expect(JSON.parse(foreign.body).code).toBe("TENANT_NOT_FOUND")
+    expect(foreign.body).not.toContain(ACME)
+    world.database.externalIds.delete("discord:42")
+    world.clock.advance(REMEMBERED_MS)
+    expect(await world.call(path, token)).toEqual(foreign)
+  })
+
+  test("an external id costs one question a while, and holds while the database is away", async () => {
+    const world = acmeWorld()
+    world.database.externalIds.set("discord:42", ACME)
+    const token = await world.reader()
+    const path = VIEW.replace(ACME, "discord:42")
+    const first = await world.call(path, token)
+    const { commands } = world.database
+    expect(await world.call(path, token)).toEqual(first)
+    expect(world.database.commands).toBe(commands)
+    world.database.down = true
+    world.clock.advance(REMEMBERED_MS)
+    expect((await world.call(path, token)).statusCode).toBe(200)
   })
 
   test("a tenant one may not see is answered byte for byte as one that never was", async () => {

@@ -107,6 +107,7 @@ export const fakeDatabase = (clock: { now(): Date }) => {
   const chunks = new Map<string, string>([[EMPTY_CHUNK.id, EMPTY_CHUNK.text]])
   const tokens = new Map<TokenId, TokenRead>()
   const changes = new Map<ChangeId, Change>()
+  const externalIds = new Map<string, TenantId>()
   const database = {
     down: false,
     epoch: 0,
@@ -117,6 +118,7 @@ export const fakeDatabase = (clock: { now(): Date }) => {
     tenants,
     tokens,
     changes,
+    externalIds,
     release(entries: Record<string, Json | Entry>, versioned = false): ReleaseId {
       const edits = Object.entries(entries).map(([key, value]) => ({
         key: key as never,
@@ -217,6 +219,10 @@ export const fakeDatabase = (clock: { now(): Date }) => {
     async findToken(_scope, tokenId) {
       await answering()
       return tokens.get(tokenId) ?? null
+    },
+    async findExternalId(externalId) {
+      await answering()
+      return externalIds.get(externalId) ?? null
     },
     async findChange(_scope, changeId) {
       await answering()
