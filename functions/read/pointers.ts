@@ -221,11 +221,13 @@ export const createPointers = (deps: {
   }
 
   const readLatest = async (tenantId: TenantId, environment: Environment): Promise<Entry | null> => {
+    if (clock.nowMs() - databaseFailedMs < FAILED_MS) return await of(tenantId, environment)
     const former = memory.get(addressOf(tenantId, environment)) ?? null
     try {
       const entry = await fromDatabase(tenantId, environment, former)
       return entry ? install(entry) : forget(tenantId, environment)
     } catch (error) {
+      databaseFailedMs = clock.nowMs()
       log.warn("the latest could not be read; what is known is served", { error, tenantId, environment })
       return await of(tenantId, environment)
     }

@@ -62,6 +62,17 @@ test("whoever is not an application is shown what they have just written, while 
   expect(jsonOf(await world.call(VIEW, token)).configs).toEqual({ theme: "light" })
 })
 
+test("while the database is down, one person in five seconds waits for it and the others are told what is known", async () => {
+  const world = acmeWorld()
+  const { token } = world.apiToken(["viewer"])
+  await world.call(VIEW, token)
+  world.database.down = true
+  await world.call(VIEW, token)
+  const before = world.database.commands
+  for (let person = 0; person < 20; person++) expect((await world.call(VIEW, token)).statusCode).toBe(200)
+  expect(world.database.commands - before).toBe(0)
+})
+
 test("an API token that was good serves on while the database is down; one that was never seen cannot be judged", async () => {
   const world = acmeWorld()
   const { token } = world.apiToken(["viewer"])
