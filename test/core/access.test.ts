@@ -85,8 +85,11 @@ describe("what a principal may", () => {
         expect(may(platformAdmin, action, { scope, environment: null })).toBe(true)
   })
 
-  test("is reading views, and nothing else, for a reader", () => {
-    expect(actions.filter((action) => may(principal(["reader"]), action, here))).toEqual(["view.read"])
+  test("is reading views and saying how it fares, and nothing else, for a reader", () => {
+    expect(actions.filter((action) => may(principal(["reader"]), action, here))).toEqual([
+      "view.read",
+      "outcome.report",
+    ])
   })
 
   test("is nothing without a role", () => {

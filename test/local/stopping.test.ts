@@ -33,6 +33,8 @@ afterAll(async () => {
 
 const start = async (env: Record<string, string> = {}): Promise<void> => {
   hotswap = await startHotswap({ home, env })
+  // It asks itself whether it is ready before it says so: nothing is to be held up until then.
+  await expect.poll(() => hotswap.output(), IN_TIME).toContain("Ctrl-C")
 }
 const hasEnded = (): boolean => !isAlive(hotswap.pid)
 const signal = (name: "SIGINT" | "SIGTERM"): void => void process.kill(hotswap.pid, name)

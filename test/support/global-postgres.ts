@@ -5,7 +5,7 @@ import postgres from "postgres"
 import type { TestProject } from "vitest/node"
 import { migrate } from "../../db/migrate.ts"
 import type { Passwords } from "../../local/postgres/secrets.ts"
-import { startPostgres } from "../../local/postgres.ts"
+import { type PostgresServer, startPostgres } from "../../local/postgres.ts"
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -18,30 +18,35 @@ export const TEMPLATE = "hotswap_template"
 
 /** A temporary directory for all that the run's tests make, and one PostgreSQL with its migrated template. */
 export default async function startForRun(project: TestProject): Promise<() => Promise<void>> {
-  const removeTemporary = await takeTemporary()
-  const server = await startPostgres({
-    directory: join(tmpdir(), "postgres"),
-    durability: "test",
-    maxConnections: 300,
-  })
-  const admin = postgres(server.url("hotswap_owner", "postgres"), {
-    max: 1,
-    fetch_types: false,
-    onnotice: () => {},
-  })
+  const stops = [await takeTemporary()]
+  const stop = async (): Promise<void> => {
+    for (const each of stops.splice(0).reverse()) await each()
+  }
+  try {
+    const server = await startPostgres({
+      directory: join(tmpdir(), "postgres"),
+      durability: "test",
+      maxConnections: 300,
+    })
+    stops.push(server.stop)
+    await makeTemplate(server)
+    project.provide("postgres", { port: server.port, passwords: server.passwords })
+    return stop
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+const makeTemplate = async ({ url, passwords }: PostgresServer): Promise<void> => {
+  const admin = postgres(url("hotswap_owner", "postgres"), { max: 1, fetch_types: false, onnotice: () => {} })
   await admin.unsafe(`create database ${TEMPLATE}`)
   await admin.end()
-  const { passwords } = server
-  await migrate(server.url("hotswap_owner", TEMPLATE), {
+  await migrate(url("hotswap_owner", TEMPLATE), {
     appPassword: passwords.hotswap_app,
     readPassword: passwords.hotswap_read,
     systemPassword: passwords.hotswap_system,
   })
-  project.provide("postgres", { port: server.port, passwords })
-  return async () => {
-    await server.stop()
-    await removeTemporary()
-  }
 }
 
 /** What libraries leave in the system's directory for temporary files goes with it. */

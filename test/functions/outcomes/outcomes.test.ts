@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
+import type { Environment } from "../../../core/environment.ts"
+import type { TenantId, TokenId } from "../../../core/ids.ts"
+import { recordOutcomes } from "../../../db/queries/gate.ts"
 import { openChecksums } from "../manage/checksums.ts"
 import { type Canary, createGateWorld, type GateWorld, HOLD_MS } from "./world.ts"
 
@@ -211,6 +214,48 @@ test("the same reports again, in one batch or in another, alter nothing but the 
   } finally {
     await sums.close()
   }
+})
+
+/** As if whoever took the reports had died before it could act on them. */
+const recordOnly = async (rollout: Canary, reports: Awaited<ReturnType<typeof failing>>) => {
+  const tokenId = `${rollout.tenantId}:tok_${"0".repeat(32)}` as TokenId
+  const environment = "QA" as Environment
+  const at = world.platform.clock.now().toISOString()
+  const tenantId = rollout.tenantId as TenantId
+  await recordOutcomes(world.app, { tenantId, environment, tokenId, reports, at })
+}
+
+test("evidence that nobody lived to act on is acted on by the next report, though it says nothing new", async () => {
+  const rollout = await world.canary("orphaned")
+  const reports = await failing(rollout)
+  await recordOnly(rollout, reports)
+  expect(await rollout.show()).toMatchObject({
+    state: "rolling_out",
+    gate: { current: { kind: "unhealthy" } },
+  })
+  expect((await world.send(rollout.reader, { reports })).body).toMatchObject({ accepted: 0 })
+  expect(await rollout.show()).toMatchObject({ state: "rolled_back", reason: "unhealthy" })
+})
+
+test("nor does the clock take on what the evidence is against, whichever way it comes", async () => {
+  for (const way of ["swept", "stepped"]) {
+    const rollout = await world.canary(way)
+    await recordOnly(rollout, await failing(rollout))
+    world.moveClock(HOLD_MS)
+    if (way === "swept") await world.advance.tick()
+    else await world.advance.step({ changeId: rollout.changeId, step: 0 })
+    expect(await rollout.show()).toMatchObject({ state: "rolled_back", reason: "unhealthy" })
+  }
+})
+
+test("a state machine that names its step is told to wait like anybody else", async () => {
+  const rollout = await world.canary("machine")
+  await world.send(rollout.reader, { reports: [await rollout.report("candidate", { ok: 3, errors: 0 })] })
+  world.moveClock(HOLD_MS)
+  const { changeId } = rollout
+  expect(await world.advance.step({ changeId, step: 0 })).toMatchObject({ state: "rolling_out", step: 0 })
+  await world.send(rollout.reader, { reports: await fine(rollout) })
+  expect(await world.advance.step({ changeId, step: 0 })).toMatchObject({ state: "rolling_out", step: 1 })
 })
 
 test("a batch that brings the tipping reports twice, by two at once, rolls back once", async () => {
