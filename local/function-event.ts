@@ -131,7 +131,7 @@ export const invocationOf = (
   [path, query]: readonly [path: string, query: string],
   body: Buffer | null,
   timeoutMs: number,
-): { event: FunctionUrlEvent; context: InvocationContext } => {
+): { event: FunctionUrlEvent; context: InvocationContext & { startedAtMs: number } } => {
   const invocation = new Invocation(request, timeoutMs)
   return { event: new UrlEvent(invocation, path, query, body), context: invocation }
 }

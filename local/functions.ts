@@ -9,6 +9,7 @@ import type {
   StreamResult,
 } from "../functions/http/events.ts"
 import { type ProblemLog, problemReply } from "../functions/http/problem.ts"
+import { createDeadlines, type Deadline, type Deadlines } from "./deadlines.ts"
 import { invocationOf, splitTarget } from "./function-event.ts"
 
 /** A function as it is deployed, and how long one call of it may take. */
@@ -42,14 +43,15 @@ const IDLE_SWEEP_MS = 20
 /** Serves functions over HTTP as Lambda function URLs do: each request becomes an event, each result an answer. */
 export const startFunctionHost = async (options: FunctionHostOptions): Promise<FunctionHost> => {
   const { route, log } = options
+  const host: Host = { log, deadlines: createDeadlines() }
   let stopping = false
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     // Otherwise a client with one request after the other would never be done.
     if (stopping) response.shouldKeepAlive = false
     const target = splitTarget(request.url!)
     const hosted = route(request.method!, target[0])
-    if (hasBody(request)) void invokeWithBody(hosted, request, response, target, log)
-    else void invoke(hosted, request, response, target, null, log)
+    if (hasBody(request)) void invokeWithBody(hosted, request, response, target, host)
+    else void invoke(hosted, request, response, target, null, host)
   })
   server.listen(options.port, "127.0.0.1")
   await once(server, "listening")
@@ -66,6 +68,7 @@ export const startFunctionHost = async (options: FunctionHostOptions): Promise<F
       await closed
       clearInterval(sweep)
       clearTimeout(cut)
+      host.deadlines.stop()
     },
   }
 }
@@ -74,12 +77,18 @@ const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers["transfer-encoding"] !== undefined ||
   (headers["content-length"] !== undefined && headers["content-length"] !== "0")
 
+/** What all requests of one host share. */
+interface Host {
+  log: ProblemLog
+  deadlines: Deadlines
+}
+
 const invokeWithBody = async (
   hosted: HostedFunction,
   request: IncomingMessage,
   response: ServerResponse,
   target: readonly [string, string],
-  log: ProblemLog,
+  host: Host,
 ): Promise<void> => {
   let body: Buffer
   try {
@@ -88,10 +97,10 @@ const invokeWithBody = async (
     if (!(error instanceof Refusal)) return
     // What is still on its way is not waited for; the connection is of no further use.
     response.setHeader("connection", "close")
-    sendProblem(response, error, log)
+    sendProblem(response, error, host.log)
     return
   }
-  await invoke(hosted, request, response, target, body, log)
+  await invoke(hosted, request, response, target, body, host)
 }
 
 const readBody = async (request: IncomingMessage): Promise<Buffer> => {
@@ -114,14 +123,18 @@ const invoke = async (
   response: ServerResponse,
   target: readonly [string, string],
   body: Buffer | null,
-  log: ProblemLog,
+  host: Host,
 ): Promise<void> => {
   const { event, context } = invocationOf(request, target, body, timeoutMs)
   let late = false
-  const timer = setTimeout(() => {
-    late = true
-    fail(response, new Error(`the function did not answer within ${timeoutMs} ms`), log)
-  }, timeoutMs)
+  const deadline: Deadline = {
+    atMs: context.startedAtMs + timeoutMs,
+    expire: () => {
+      late = true
+      fail(response, new Error(`the function did not answer within ${timeoutMs} ms`), host.log)
+    },
+  }
+  host.deadlines.watch(deadline)
   try {
     const result = await handler(event, context)
     // What comes after its time has been answered for already.
@@ -135,9 +148,9 @@ const invoke = async (
       )
     else await sendStream(response, result as StreamResult)
   } catch (error) {
-    if (!late) fail(response, error, log)
+    if (!late) fail(response, error, host.log)
   } finally {
-    clearTimeout(timer)
+    host.deadlines.forget(deadline)
   }
 }
 

@@ -177,12 +177,12 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
     return jsonResult(200, { status: "ready" })
   }
 
-  const route = async (event: FunctionUrlEvent): Promise<FunctionUrlResult> => {
+  const route = (event: FunctionUrlEvent): Promise<FunctionUrlResult> => {
     const { rawPath } = event
-    if (rawPath.startsWith(HOT)) return await hot(event)
-    if (rawPath.startsWith("/internal/")) return await internal(event)
-    if (rawPath === "/health") return jsonResult(200, { status: "ok" })
-    if (rawPath === "/ready") return await ready()
+    if (rawPath.startsWith(HOT)) return hot(event)
+    if (rawPath.startsWith("/internal/")) return internal(event)
+    if (rawPath === "/health") return Promise.resolve(jsonResult(200, { status: "ok" }))
+    if (rawPath === "/ready") return ready()
     throw routeUnknown()
   }
 

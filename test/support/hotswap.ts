@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { randomInt } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
@@ -30,13 +31,14 @@ export type Call = <T = Record<string, unknown>>(
 const ADMIN_TOKEN = "admin-token-of-a-test-0123456789abcdef"
 const START_DEADLINE_MS = 60_000
 
+/** Below what the system gives out by itself, so that nothing started in between is given the same. */
+const PORTS = { from: 20_000, to: 32_000 }
+
 export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject)
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
+  new Promise((resolve) => {
+    const port = randomInt(PORTS.from, PORTS.to)
+    const server = createServer().once("error", () => resolve(freePort()))
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(port)))
   })
 
 export const temporaryHome = (): Promise<string> => mkdtemp(join(tmpdir(), "hotswap-"))
