@@ -1,12 +1,13 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { read } from "./suites/read.ts"
+import { rollback } from "./suites/rollback.ts"
 import { size } from "./suites/size.ts"
 import type { Figure, Suite } from "./suites/suite.ts"
 import { verdict } from "./suites/verdict.ts"
 import { write } from "./suites/write.ts"
 
-const SUITES: readonly Suite[] = [read, write, size, verdict]
+const SUITES: readonly Suite[] = [read, write, size, verdict, rollback]
 const RESULTS = "bench/results/latest.json"
 
 const asked = process.argv.slice(2)

@@ -207,6 +207,11 @@ export const PROBLEMS = {
     title: "Too much is waiting already",
     help: "At most 200 changes, and 8 MiB of edits, are open in a scope and environment: approve, reject or cancel some.",
   },
+  COMMENTS_TOO_MANY: {
+    status: 409,
+    title: "There are too many comments",
+    help: "A change takes 200; discuss the rest elsewhere, or submit it anew.",
+  },
   CHANGE_STATE: {
     status: 409,
     title: "The change is past that",
@@ -260,12 +265,12 @@ export const PROBLEMS = {
   STRATEGY_INVALID: {
     status: 422,
     title: "The strategy is not valid",
-    help: "Weights rise and stay below 10,000; holds are at most a day; at most 20 steps.",
+    help: "Shares rise, waves each add somebody, the last wave is everyone; holds are at most a day; at most 20 steps.",
   },
   STRATEGY_UNSUITABLE: {
     status: 422,
     title: "The strategy does not suit this scope",
-    help: "A canary is for a tenant's own subjects; change the platform and tiers directly.",
+    help: "Canary and blue-green divide a tenant's subjects; waves divide the tenants of the platform and tiers.",
   },
   SCHEDULE_INVALID: {
     status: 422,
@@ -292,6 +297,91 @@ export const PROBLEMS = {
     title: "A review is overdue",
     help: "Have the change that the detail names reviewed before breaking glass again.",
   },
+  POLICY_INVALID: {
+    status: 422,
+    title: "The policy is not valid",
+    help: "Each entry of `errors` names a member and what it should be.",
+  },
+  STRATEGY_FORBIDDEN: {
+    status: 422,
+    title: "The policy does not allow this strategy",
+    help: "Use one of those the detail names, or have the policy changed.",
+  },
+  CHANGE_FROZEN: {
+    status: 409,
+    title: "Changes are frozen now",
+    help: "Wait until the time the detail names; breaking glass and rolling back are never frozen.",
+  },
+  BREAK_GLASS_FORBIDDEN: {
+    status: 403,
+    title: "The policy does not let you break glass",
+    help: "Ask somebody who holds one of the roles the detail names.",
+  },
+  APPROVAL_NONE: {
+    status: 409,
+    title: "There is no approval of yours to withdraw",
+    help: "Only an approval that was given is taken back, by who gave it.",
+  },
+  RELEASE_NOT_FOUND: {
+    status: 404,
+    title: "There is no such release in the history",
+    help: "Name a release that was stable in this environment.",
+  },
+  ROLLBACK_NOTHING: {
+    status: 409,
+    title: "There is nothing to roll back",
+    help: "Readers have that release already.",
+  },
+  ROLLBACK_POLICY: {
+    status: 409,
+    title: "A policy is not rolled back without approval",
+    help: "Put the policy that you want as a change of its own.",
+  },
+  SIGNAL_INVALID: {
+    status: 400,
+    title: "The signal is in none of the forms that are understood",
+    help: "Send {source, status, summary}, an Alertmanager webhook, or a notification of SNS.",
+  },
+  SIGNATURE_INVALID: {
+    status: 403,
+    title: "The signature does not fit the message",
+    help: "Only messages that Amazon SNS has signed are taken without a token.",
+  },
+  TOPIC_UNKNOWN: {
+    status: 403,
+    title: "The policy names no such topic",
+    help: "Add the ARN of the topic to `snsTopics` of the environment policy.",
+  },
+  CHANNEL_NOT_FOUND: {
+    status: 404,
+    title: "There is no such notification channel",
+    help: "List them, and check the id.",
+  },
+  CHANNEL_INVALID: {
+    status: 422,
+    title: "The notification channel is not valid",
+    help: "Each entry of `errors` names a member and what it should be.",
+  },
+  CHANNELS_TOO_MANY: {
+    status: 409,
+    title: "There are too many notification channels",
+    help: "Delete one that is not needed any more.",
+  },
+  DELIVERY_NOT_FOUND: {
+    status: 404,
+    title: "There is no such delivery",
+    help: "List them, and check the id.",
+  },
+  DELIVERY_NOT_DEAD: {
+    status: 409,
+    title: "The delivery is not in the dead-letter list",
+    help: "Only what has been given up is tried again; what is pending is tried by itself.",
+  },
+  ADDRESS_FORBIDDEN: {
+    status: 422,
+    title: "The address is not one on the public internet",
+    help: "Use a URL whose host resolves to public addresses only.",
+  },
   REVISION_UNKNOWN: {
     status: 422,
     title: "The revision was never given out",
@@ -312,6 +402,11 @@ export const PROBLEMS = {
     status: 503,
     title: "The origin did not answer and nothing is cached",
     help: "Try again shortly.",
+  },
+  STREAMS_TOO_MANY: {
+    status: 503,
+    title: "No more streams are held open here",
+    help: "Poll meanwhile, and connect again after Retry-After.",
   },
   INTERNAL: {
     status: 500,

@@ -18,6 +18,7 @@ const HEADERS: Partial<Record<ProblemCode, Record<string, string>>> = {
   UNAUTHENTICATED: { "www-authenticate": 'Bearer realm="hotswap"' },
   DATABASE_UNAVAILABLE: { "retry-after": "1" },
   ORIGIN_UNAVAILABLE: { "retry-after": "1" },
+  STREAMS_TOO_MANY: { "retry-after": "30" },
 }
 
 /** A refusal as the document the caller gets. `instance` is the id of the request. */

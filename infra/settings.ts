@@ -13,7 +13,7 @@ export interface FunctionSize {
   concurrency?: number
 }
 
-export const HANDLERS = ["read", "manage", "outcomes", "advance", "relay"] as const
+export const HANDLERS = ["read", "manage", "outcomes", "advance", "relay", "notify"] as const
 /** A folder under `functions/` with a `handler.ts`. */
 export type HandlerName = (typeof HANDLERS)[number]
 
@@ -24,6 +24,10 @@ export interface StageSettings {
   /** How long the cache keeps what nobody renews: read only while the database is down. */
   cacheTtlSeconds: number
   functions: Record<HandlerName, FunctionSize>
+  /** Who mail is from; its server is in the secret `smtp`. `null`: none is sent. */
+  mailFrom: string | null
+  /** Where the links in messages lead; `null`: they have none. */
+  consoleUrl: string | null
   logRetention: RetentionDays
   /** What becomes of logs and keys when the stack is deleted. */
   removalPolicy: RemovalPolicy
@@ -34,15 +38,18 @@ export interface StageSettings {
  *   ceiling is there to keep its connections (one each) below what the database takes.
  * - `manage` parses bodies of up to 8 MiB and validates whole releases; 1769 MB is one full processor.
  * - `outcomes` adds to a few counters, most of its time waiting for the database: one round trip a batch.
- * - `advance` and `relay` run alone: a second one would find nothing left to do and hold a connection for it. Two,
- *   so that the next minute's run need not wait for one that is slow to end.
+ * - `advance` is asked by every change's state machine for a moment at a time; one of them looks all minute at what
+ *   the others left. What finds no room is tried again.
+ * - `relay` runs alone: a second one would find nothing left to do and hold a connection for it. Two, so that the next
+ *   minute's run need not wait for one that is slow to end. `notify` likewise; it waits for receivers, mostly.
  */
 const PRODUCTION_SIZES: StageSettings["functions"] = {
   read: { memoryMb: 1024, timeoutSeconds: 10, concurrency: 100 },
   manage: { memoryMb: 1769, timeoutSeconds: 30, concurrency: 50 },
   outcomes: { memoryMb: 1024, timeoutSeconds: 10, concurrency: 20 },
-  advance: { memoryMb: 512, timeoutSeconds: 60, concurrency: 2 },
+  advance: { memoryMb: 512, timeoutSeconds: 60, concurrency: 10 },
   relay: { memoryMb: 512, timeoutSeconds: 70, concurrency: 2 },
+  notify: { memoryMb: 512, timeoutSeconds: 75, concurrency: 2 },
 }
 
 /** An account that has never asked for more may run ten at once and reserve none of them. */
@@ -54,6 +61,7 @@ const withoutReservations = (sizes: StageSettings["functions"]): StageSettings["
     outcomes: free(sizes.outcomes),
     advance: free(sizes.advance),
     relay: free(sizes.relay),
+    notify: free(sizes.notify),
   }
 }
 
@@ -65,6 +73,8 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     environments: ENVIRONMENTS,
     cacheTtlSeconds: 300,
     functions: withoutReservations(PRODUCTION_SIZES),
+    mailFrom: null,
+    consoleUrl: null,
     logRetention: RetentionDays.ONE_WEEK,
     removalPolicy: RemovalPolicy.DESTROY,
   },
@@ -73,6 +83,8 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     environments: ENVIRONMENTS,
     cacheTtlSeconds: 300,
     functions: withoutReservations(PRODUCTION_SIZES),
+    mailFrom: null,
+    consoleUrl: null,
     logRetention: RetentionDays.ONE_MONTH,
     removalPolicy: RemovalPolicy.DESTROY,
   },
@@ -81,6 +93,8 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     environments: ENVIRONMENTS,
     cacheTtlSeconds: 300,
     functions: PRODUCTION_SIZES,
+    mailFrom: null,
+    consoleUrl: null,
     logRetention: RetentionDays.ONE_YEAR,
     removalPolicy: RemovalPolicy.RETAIN,
   },

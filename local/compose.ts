@@ -1,9 +1,11 @@
 import { createAdvance } from "../functions/advance/advance.ts"
 import { createManage } from "../functions/manage/manage.ts"
+import { createNotify } from "../functions/notify/notify.ts"
 import { createOutcomes } from "../functions/outcomes/outcomes.ts"
 import { systemClock } from "../functions/platform/clock.ts"
 import { composeAdvance } from "../functions/platform/compose-advance.ts"
 import { composeManage } from "../functions/platform/compose-manage.ts"
+import { composeNotify } from "../functions/platform/compose-notify.ts"
 import { composeOutcomes } from "../functions/platform/compose-outcomes.ts"
 import { composeRead } from "../functions/platform/compose-read.ts"
 import { composeRelay } from "../functions/platform/compose-relay.ts"
@@ -28,6 +30,7 @@ const OUTCOMES_TIMEOUT_MS = 10_000
 const MANAGE_TIMEOUT_MS = 29_000
 const SWEEP_EVERY_MS = 1_000
 const TICK_EVERY_MS = 250
+const NOTIFY_EVERY_MS = 1_000
 
 /** Composes the functions from settings, as the environment variables of each would. Throws SettingsError. */
 export const composeFunctions = (
@@ -41,6 +44,7 @@ export const composeFunctions = (
     outcomes: composeOutcomes(variables, { log: log("outcomes") }),
     relay: composeRelay(variables, { log: log("relay") }),
     advance: composeAdvance(variables, { log: log("advance") }),
+    notify: composeNotify(variables, { log: log("notify") }),
   }
   const read = { handler: createRead(platforms.read), timeoutMs: READ_TIMEOUT_MS, streams: true as const }
   const manage = {
@@ -51,6 +55,7 @@ export const composeFunctions = (
   const outcomes = { handler: createOutcomes(platforms.outcomes), timeoutMs: OUTCOMES_TIMEOUT_MS }
   const relay = createRelay(platforms.relay)
   const advance = createAdvance(platforms.advance)
+  const notify = createNotify(platforms.notify)
   return {
     // As function URLs of their own would part them; the Worker knows each, other callers only this one door.
     route: (_method, path) => {
@@ -60,6 +65,7 @@ export const composeFunctions = (
     schedules: [
       { name: "relay", everyMs: SWEEP_EVERY_MS, run: () => relay.sweep() },
       { name: "advance", everyMs: TICK_EVERY_MS, run: () => advance.tick() },
+      { name: "notify", everyMs: NOTIFY_EVERY_MS, run: () => notify.sweep() },
     ],
     environments: platforms.read.settings.environments,
     close: async () => {

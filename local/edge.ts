@@ -79,6 +79,7 @@ const workerOf = (options: EdgeOptions, script: string): MiniflareOptions => ({
   port: options.port,
   compatibilityDate: COMPATIBILITY_DATE,
   bindings: { ...options.bindings },
+  durableObjects: { STREAM_HUB: { className: "StreamHub", useSQLite: true } },
   kvNamespaces: ["LAST_KNOWN_GOOD"],
   kvPersist: join(options.directory, "kv"),
   ...(options.cacheDirectory === undefined ? {} : { cachePersist: options.cacheDirectory }),

@@ -17,6 +17,10 @@ export const HELP = `
   HOTSWAP_EDGE_SECRET          what the Worker shows the read function (made once, kept)
   HOTSWAP_READER_KEYS          JWK set with the Ed25519 key that signs reader tokens (made once, kept)
   HOTSWAP_READER_PUBLIC_KEYS   its public half (taken from the above)
+  HOTSWAP_OUTBOUND_ALLOW       blocks of addresses that webhooks may reach although they are not public,
+                               such as 127.0.0.0/8 for this machine (none)
+  HOTSWAP_CONSOLE_URL          where links in messages lead (they have none)
+  SMTP_URL, SMTP_FROM          a mail server and who mail is from (no mail is sent)
   DATABASE_URL                 a PostgreSQL to migrate and use, as its owner (one of its own)
   DATABASE_READ_URL, DATABASE_SYSTEM_URL
                                with both, each function has its own role and nothing is migrated

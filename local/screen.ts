@@ -35,6 +35,10 @@ export const startScreen = (facts: ScreenFacts): string => {
     line("origin", `${facts.originUrl}  (the functions, without the edge)`),
     line("PostgreSQL", facts.database),
     line("Redis", facts.redis),
+    line(
+      "webhooks",
+      "reach public addresses only; HOTSWAP_OUTBOUND_ALLOW=127.0.0.0/8 lets them reach this machine",
+    ),
     line("promotion", facts.environments.join(" → ")),
     line("data", facts.home),
     line(

@@ -44,6 +44,10 @@ const GIVEN = [
   "HOTSWAP_READER_PUBLIC_KEYS",
   "HOTSWAP_ENVIRONMENTS",
   "HOTSWAP_CACHE_TTL_SECONDS",
+  "HOTSWAP_OUTBOUND_ALLOW",
+  "HOTSWAP_CONSOLE_URL",
+  "SMTP_URL",
+  "SMTP_FROM",
 ] as const
 
 /** Reads the environment variables of `npm start`. Throws StartError with one line for each that is wrong. */

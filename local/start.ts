@@ -156,6 +156,8 @@ const bindingsOf = (
   READER_PUBLIC_KEYS: variables.HOTSWAP_READER_PUBLIC_KEYS!,
   HOTSWAP_ENVIRONMENTS: functions.environments.join(","),
   ORIGIN_DEADLINE_MS: String(ORIGIN_DEADLINE_MS),
+  UPSTASH_REDIS_REST_URL: variables.UPSTASH_REDIS_REST_URL!,
+  UPSTASH_REDIS_REST_TOKEN: variables.UPSTASH_REDIS_REST_TOKEN!,
 })
 
 const startOrigin = (

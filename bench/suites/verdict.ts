@@ -1,5 +1,7 @@
 import { quantile, round } from "../statistics.ts"
+import { playSwitches, tallySwitches } from "../verdict/blue-green.ts"
 import { Chance } from "../verdict/chance.ts"
+import { playPlatforms, tallyPlatforms, tallyTrips } from "../verdict/platform-tally.ts"
 import { play } from "../verdict/play.ts"
 import type { Rollout } from "../verdict/rollout.ts"
 import { FIXED_RULES } from "../verdict/rules.ts"
@@ -9,6 +11,8 @@ import type { Suite } from "./suite.ts"
 const RUNS = 3_000
 const SEED = 2_026
 const PLAIN_RUNS = 300
+const PLATFORM_RUNS = 1_000
+const SWITCH_RUNS = 400
 
 const percent = (share: number): number => round(share * 100, 2)
 
@@ -82,5 +86,51 @@ export const verdict: Suite = {
       name: "50 % errors, 20 requests/s, a 10 % arm",
       values: valuesOf(tally(Array.from({ length: PLAIN_RUNS }, (_, i) => plain(SEED + i)))),
     })
+    platforms(report)
+    const switches = playSwitches(SWITCH_RUNS, SEED)
+    report.figure({
+      suite: "verdict",
+      name: `blue-green, ${SWITCH_RUNS} switches`,
+      values: { ...valuesOf(tallySwitches(switches)), held: switches.filter(({ held }) => held).length },
+    })
   },
+}
+
+/** Rollouts by waves over 30 to 300 tenants, half of them bad for three or more. */
+const platforms = (report: Parameters<Suite["run"]>[0]): void => {
+  const runs = playPlatforms(PLATFORM_RUNS, SEED)
+  const gate = tallyPlatforms(runs)
+  report.figure({
+    suite: "verdict",
+    name: `waves, ${PLATFORM_RUNS} rollouts`,
+    values: valuesOf(gate),
+    goal: { text: "precision and recall ≥ 99 %", met: gate.precision >= 0.99 && gate.recall >= 0.99 },
+  })
+  for (const { name } of FIXED_RULES)
+    report.figure({
+      suite: "verdict",
+      name: `waves, "${name}"`,
+      values: valuesOf(tallyPlatforms(runs, name)),
+    })
+  const { trips, falseTrips, afterS } = tallyTrips(runs)
+  report.figure({
+    suite: "verdict",
+    name: "waves, tenants taken out",
+    values: {
+      trips,
+      falseTrips,
+      medianS: round(quantile(afterS, 0.5), 1),
+      p95S: round(quantile(afterS, 0.95), 1),
+    },
+  })
+  const good = runs.filter(({ rollout }) => !rollout.isBad)
+  const oneSick = good.filter(
+    ({ rollout }) => rollout.tenants.filter(({ sick }) => sick !== null).length === 1,
+  )
+  const rolledBack = oneSick.filter(({ played }) => played.rolledBackS !== null).length
+  report.figure({
+    suite: "verdict",
+    name: "waves, good rollouts with one sick tenant",
+    values: { rolledBack, of: oneSick.length },
+  })
 }

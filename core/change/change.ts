@@ -1,7 +1,8 @@
 import type { Role } from "../access.ts"
 import type { Environment } from "../environment.ts"
+import type { GateThresholds } from "../gate/thresholds.ts"
 import type { Judgement } from "../gate/verdict.ts"
-import type { ChangeId, ConfigKey, ReleaseId, ScopeId, TokenId } from "../ids.ts"
+import type { ChangeId, ConfigKey, ReleaseId, ScopeId, TenantId, Tier, TokenId } from "../ids.ts"
 import type { Json } from "../json.ts"
 
 /** ISO 8601 UTC. */
@@ -48,11 +49,25 @@ export interface Comment {
 }
 
 /** How a change reaches readers. Growth is cumulative and never shrinks. */
-export type Strategy = { type: "direct" } | { type: "canary"; steps: Step[] }
+export type Strategy =
+  | { type: "direct" }
+  | { type: "canary"; steps: Step[] }
+  /** The candidate waits in a slot of its own; then everyone is switched over, and the old slot kept for `bakeMs`. */
+  | { type: "blue_green"; bakeMs?: number }
+  /** For the platform and tiers: tenant by tenant. */
+  | { type: "rolling"; waves: Wave[] }
+export type StrategyType = Strategy["type"]
+/** The tenants that a wave adds to those before it, and how long it is held; left out, the default. */
+export type Wave = ({ tier: Tier } | { tenants: TenantId[] } | { weightBp: number }) & {
+  holdMs?: number | null
+}
 /** A share of readers in basis points, and how long it is held before the next; `null` waits for a person. */
 export interface Step {
   weightBp: number
   holdMs: number | null
+  /** Of a wave: all tenants of these tiers, and these tenants, besides the share. Cumulative like the share. */
+  tiers?: readonly Tier[]
+  tenants?: readonly TenantId[]
 }
 /** The one plan type: the steps before everyone. No steps is direct. */
 export type Plan = readonly Step[]
@@ -77,6 +92,8 @@ export interface ChangeContent {
   strategy: Strategy
   plan: Plan
   stages: readonly Stage[]
+  /** What the policy's gate asks other than the default; fixed and approved with the rest. */
+  gate?: Partial<GateThresholds>
   /** Not before this. */
   startAt?: Instant
   /** When it lapses if it has not started. */
@@ -94,6 +111,26 @@ export type RollbackReason =
   | "broken_glass"
 export type CancelReason = "cancelled" | "base_moved" | "invalid"
 
+/** A tenant taken out of a wave because the candidate fails it, and why, in a sentence. */
+export interface TrippedTenant {
+  tenantId: TenantId
+  at: Instant
+  words: string
+}
+
+/** What an alarm outside said. `source` names the system, `summary` is its own sentence. */
+export interface Signal {
+  at: Instant
+  source: string
+  summary: string
+}
+
+/** A window in which nothing starts and no rollout grows. */
+export interface Frozen {
+  name: string
+  until: Instant
+}
+
 /** Owed by a change that broke glass until `at` says when `by` gave it. */
 export interface Review {
   due: Instant
@@ -104,13 +141,19 @@ export interface Review {
 
 /** Where a change has got to. */
 export type ChangeState =
-  | { state: "awaiting_approval" }
+  | {
+      state: "awaiting_approval"
+      /** When those whose approval is due were last reminded. */
+      remindedAt?: Instant
+    }
   | {
       state: "scheduled"
       /** Since when it owes nothing: changes start in this order. */
       since: Instant
       /** The rollout that is in its way although it is due. */
       waitingFor?: ChangeId
+      /** The freeze that is in its way although it is due. */
+      frozen?: Frozen
     }
   | {
       state: "rolling_out"
@@ -123,6 +166,12 @@ export type ChangeState =
       heldMs: number
       /** What the gate said as each step ended, and of the step it is at once it was held back. */
       gate?: readonly Judgement[]
+      /** Tenants that the candidate failed and that are back on stable. Only of waves. */
+      tripped?: readonly TrippedTenant[]
+      /** What an alarm said that held it back. */
+      signal?: Signal
+      /** The freeze that keeps the clock from going on. */
+      frozen?: Frozen
     }
   | {
       state: "live"
@@ -133,6 +182,7 @@ export type ChangeState =
       brokenGlassBy?: Actor
       review?: Review
       gate?: readonly Judgement[]
+      tripped?: readonly TrippedTenant[]
     }
   | { state: "rejected"; at: Instant; by: string; comment?: string }
   | {
@@ -152,6 +202,8 @@ export type ChangeState =
       by: string
       reason: RollbackReason
       comment?: string
+      tripped?: readonly TrippedTenant[]
+      signal?: Signal
       /** Rolling back does not excuse from the review. */
       brokenGlassBy?: Actor
       review?: Review

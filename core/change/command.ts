@@ -2,12 +2,13 @@ import type { Role } from "../access.ts"
 import type { Environment } from "../environment.ts"
 import type { FieldError, ProblemCode } from "../errors.ts"
 import type { Evidence } from "../gate/evidence.ts"
-import type { ChangeId, ConfigKey, ReleaseId, Tier } from "../ids.ts"
+import type { WaveEvidence } from "../gate/waves.ts"
+import type { ChangeId, ConfigKey, ReleaseId, TenantId, Tier } from "../ids.ts"
 import type { Json } from "../json.ts"
 import type { Candidate } from "../release/release.ts"
 import type { Actor, Change, ChangeContent, ChangeState, Instant, Strategy } from "./change.ts"
 import type { Policy } from "./policy.ts"
-import type { Commit } from "./scope-state.ts"
+import type { Commit, Move } from "./scope-state.ts"
 
 /**
  * One key as the caller wants it. A member left out keeps what the stable release has of it;
@@ -52,6 +53,11 @@ export type Command =
   | Review
   | Tick
   | ChangeTier
+  | Withdraw
+  | Remind
+  | RaiseSignal
+  | TripTenant
+  | RollbackTo
 
 /**
  * A new change. Edits that alter nothing are left out of it, and a change of which nothing is left is
@@ -74,6 +80,53 @@ export interface Submit {
   startAt?: Instant | undefined
   /** An open change that has not started, which this one takes the place of. */
   replaces?: ChangeId | undefined
+}
+
+/** Takes back the actor's own approval; what was scheduled on it awaits approval again. Too late once it started. */
+export interface Withdraw {
+  type: "withdraw"
+  changeId: ChangeId
+  actor: Actor
+  comment?: string | undefined
+}
+/** Has those told again whose approval is due. The clock's own reminders come with its ticks. */
+export interface Remind {
+  type: "remind"
+  changeId: ChangeId
+  actor: Actor
+}
+/** An alarm outside: `unhealthy` rolls back what rolls out, `hold` pauses it, `healthy` alters nothing. */
+export interface RaiseSignal {
+  type: "signal"
+  changeId: ChangeId
+  /** Who brought it: the token's holder, or who signed it. */
+  actor: Actor
+  verdict: "unhealthy" | "hold" | "healthy"
+  source: string
+  summary: string
+}
+/** Reports of a tenant's readers tell that a wave's candidate fails it. A messenger's, like a tick. */
+export interface TripTenant {
+  type: "trip"
+  changeId: ChangeId
+  tenantId: TenantId
+  /** The step the reports are of; another one by now: nothing. */
+  step: number
+  /** Why, in a sentence. */
+  words: string
+  /** How many tenants the waves have reached so far; more than three need not be counted. */
+  reached: number
+}
+/**
+ * Stable back to a release, or to what it was at a time; neither: to the release before. Only to one that was stable
+ * within the rollback window and was not itself rolled back; else refused with a `draft`. The policy in force stays.
+ */
+export interface RollbackTo {
+  type: "rollback_to"
+  actor: Actor
+  toRelease?: ReleaseId | undefined
+  asOf?: Instant | undefined
+  comment?: string | undefined
 }
 
 export interface Approve {
@@ -144,6 +197,8 @@ export interface BreakGlass {
   type: "break_glass"
   changeId: ChangeId
   actor: Actor
+  /** Roles of the actor's token: the policy names those who may. */
+  roles: readonly Role[]
   /** Kept among the change's comments, for the reviewer. */
   comment?: string | undefined
 }
@@ -179,6 +234,13 @@ export interface DecideContext {
    * `advance`, `abort` and `tick`. Left out, the gate is not asked.
    */
   evidence?: Evidence | undefined
+  /** The same for a change that reaches tenants by waves. */
+  waves?: WaveEvidence | undefined
+  /**
+   * The pointer's rows of the rollback window, oldest first, beginning with the one in force when it began: for
+   * `rollback_to` alone.
+   */
+  moves?: readonly Move[] | undefined
 }
 
 /** What a commit comes to, for the caller to show. */
@@ -192,7 +254,7 @@ export interface Outcome {
 }
 
 /**
- * The answer to a command. The three `needs_…` kinds say that the state does not hold enough to decide on:
+ * The answer to a command. The `needs_…` kinds say that the state does not hold enough to decide on:
  * load again with *also* that, and decide again (at most once each). `nothing` is for messengers
  * who came too late or too early: nothing is to be written and nobody is to be told.
  */
@@ -200,7 +262,7 @@ export type Decision =
   | {
       kind: "commit"
       commit: Commit
-      /** The change the command named, as it is then; `null` for a change of tier. */
+      /** The change the command named, as it is then; `null` where it names none. */
       change: Change | null
       result: Outcome
     }
@@ -209,6 +271,7 @@ export type Decision =
   | { kind: "needs_all_chunks" }
   | { kind: "needs_releases"; releases: readonly ReleaseId[] }
   | { kind: "needs_keys"; keys: readonly ConfigKey[] }
+  | { kind: "needs_changes"; changes: readonly ChangeId[] }
 
 /** Becomes a `Refusal`: same members. */
 export interface Refused {
@@ -216,7 +279,7 @@ export interface Refused {
   code: ProblemCode
   detail: string
   errors?: readonly FieldError[]
-  /** `draft` with ROLLBACK_BURIED and ROLLBACK_WINDOW: see {@link Draft}. */
+  /** `draft` with ROLLBACK_BURIED, ROLLBACK_WINDOW and ROLLBACK_POLICY, where there is one: see {@link Draft}. */
   extra?: Readonly<Record<string, Json>>
 }
 

@@ -7,15 +7,20 @@ const plain = (value: unknown): Json => value as Json
 
 /**
  * What approvals bind to: SHA-256 of the canonical JSON (RFC 8785) of the edits, the plan, the versions that the
- * edited keys had, and the schema each value was checked against (`null`: none), hex.
+ * edited keys had, the schema each value was checked against (`null`: none), and what its gate asks, hex.
  */
 export const contentHashOf = ({
   edits,
   plan,
   base,
-}: Pick<ChangeContent, "edits" | "plan" | "base">): string => {
+  gate,
+}: Pick<ChangeContent, "edits" | "plan" | "base" | "gate">): string => {
   const schemas = Object.fromEntries(edits.map(({ key, schema }) => [key, schema ?? null]))
-  return sha256Hex(canonical({ edits: plain(edits), plan: plain(plan), base: plain(base), schemas }))
+  // Left out where it asks the usual, as it was before there was anything else.
+  const asked = gate === undefined ? {} : { gate: plain(gate) }
+  return sha256Hex(
+    canonical({ edits: plain(edits), plan: plain(plan), base: plain(base), schemas, ...asked }),
+  )
 }
 
 /** SHA-256 of the canonical JSON of an edit: the checksum its version is kept with. */

@@ -1,29 +1,36 @@
 import { Refusal } from "../errors.ts"
+import { blocks } from "../gate/verdict.ts"
 import type { ChangeId } from "../ids.ts"
 import type { Json } from "../json.ts"
 import type { Actor } from "./change.ts"
 import type {
+  Advance,
   BreakGlass,
   By,
   ChangeTier,
   Command,
   DecideContext,
   Decision,
+  RaiseSignal,
   Refused,
   Rollback,
+  RollbackTo,
   Submit,
   Tick,
 } from "./command.ts"
 import { defined } from "./defined.ts"
 import { draftOf } from "./draft.ts"
 import { happen } from "./happen.ts"
-import { holdEndsAt } from "./machine/during.ts"
+import { heldBackBy, holdEndsAt } from "./machine/during.ts"
+import { Needs } from "./needs.ts"
+import { POLICY_BOUNDS } from "./policy-document.ts"
+import { rollbackTo } from "./return-to.ts"
 import type { ScopeState } from "./scope-state.ts"
 import { collision, startDue } from "./start.ts"
 import { submit } from "./submit.ts"
-import { isReached } from "./time.ts"
+import { isReached, msBetween } from "./time.ts"
 import type { ChangeEvent, Transition } from "./transition.ts"
-import { Needs, Worksheet } from "./worksheet.ts"
+import { Worksheet } from "./worksheet.ts"
 
 /**
  * What a command comes to in this state: everything to be written, in one commit, or why not. Pure: the
@@ -54,6 +61,7 @@ const byOf = (command: Command): By => {
     case "abort":
       return command.by
     case "tick":
+    case "trip":
       return { kind: "clock" }
     default:
       return person(command.actor)
@@ -78,6 +86,12 @@ const carryOut = (sheet: Worksheet, command: Command): void => {
     case "rollback":
       rollback(sheet, command)
       break
+    case "rollback_to":
+      rollbackTo(sheet, command)
+      break
+    case "signal":
+      raiseSignal(sheet, command)
+      break
     case "advance":
       if (command.by.kind === "clock") goOn(sheet, command)
       else must(happen(sheet, command.changeId, command))
@@ -85,13 +99,15 @@ const carryOut = (sheet: Worksheet, command: Command): void => {
     default:
       must(happen(sheet, command.changeId, eventOf(sheet, command)))
   }
-  if (!STILL.has(command.type)) startDue(sheet)
+  if (!STILL.has(command.type) && !sheet.isUntouched()) startDue(sheet)
 }
 
 /** Commands that neither schedule anything nor free a place for what is scheduled; a tick sees to it itself. */
 const STILL: ReadonlySet<Command["type"]> = new Set([
   "tick",
   "tier",
+  "withdraw",
+  "remind",
   "reject",
   "pause",
   "resume",
@@ -99,7 +115,10 @@ const STILL: ReadonlySet<Command["type"]> = new Set([
   "comment",
 ])
 
-type Plain = Exclude<Command, Submit | Tick | ChangeTier | BreakGlass | Rollback>
+type Plain = Exclude<
+  Command,
+  Submit | Tick | ChangeTier | BreakGlass | Rollback | RollbackTo | RaiseSignal | Advance
+>
 
 const eventOf = (sheet: Worksheet, command: Plain): ChangeEvent => {
   switch (command.type) {
@@ -114,6 +133,10 @@ const eventOf = (sheet: Worksheet, command: Plain): ChangeEvent => {
       const { reason = "aborted", comment } = command
       return { type: "abort", by: sheet.subject, reason, ...defined({ comment }) }
     }
+    case "remind":
+      return { type: "remind", by: person(command.actor) }
+    case "trip":
+      return { ...command, by: sheet.subject }
     case "comment":
       return { type: "comment", subject: sheet.subject, text: command.text }
     default:
@@ -125,12 +148,21 @@ const must = (result: Transition): void => {
   if (!result.ok) throw new Refusal(result.code, result.detail)
 }
 
-/** What is due now: to step on, to expire, to start. */
+/** What is due now: to step on, to expire, to start, to remind. */
 const tick = (sheet: Worksheet, { changeId }: Tick): void => {
   const { status } = sheet.change(changeId)
   if (status.state === "rolling_out") goOn(sheet, { changeId })
-  else happen(sheet, changeId, { type: "expire" })
+  else if (!happen(sheet, changeId, { type: "expire" }).ok) remind(sheet, changeId)
   if (status.state === "scheduled" || !sheet.isUntouched()) startDue(sheet)
+}
+
+const remind = (sheet: Worksheet, changeId: ChangeId): void => {
+  if (happen(sheet, changeId, { type: "remind", by: { kind: "clock" } }).ok) return
+  const { content, status } = sheet.change(changeId)
+  if (status.state !== "awaiting_approval") return
+  // The clock may have come at a time that an inherited policy named which has changed since: it is told another.
+  const sinceMs = msBetween(status.remindedAt ?? content.createdAt, sheet.context.now)
+  if (sinceMs >= POLICY_BOUNDS.remindEveryMs.min) sheet.touch(changeId)
 }
 
 /** The clock's advance: on if the hold is over and the gate agrees, back if it must not, else it is held where it is. */
@@ -141,21 +173,36 @@ const goOn = (
   if (happen(sheet, changeId, { type: "advance", by: { kind: "clock" }, step }).ok) return
   const change = sheet.change(changeId)
   const { status } = change
+  if (status.state !== "rolling_out" || (step ?? status.step) !== status.step) return
   const verdict = sheet.verdictOn(change)
-  if (status.state !== "rolling_out" || verdict === null || (step ?? status.step) !== status.step) return
   const holdEnd = holdEndsAt(change)
-  if (verdict.kind === "unhealthy")
+  if (verdict?.kind === "unhealthy")
     happen(sheet, changeId, { type: "abort", by: sheet.subject, reason: "unhealthy" })
-  else if (holdEnd !== null && isReached(holdEnd, sheet.context.now))
-    happen(sheet, changeId, { type: "hold", verdict })
+  else if (holdEnd === null || !isReached(holdEnd, sheet.context.now)) return
+  else if (verdict !== null && blocks(verdict)) happen(sheet, changeId, { type: "hold", verdict })
+  else {
+    const frozen = sheet.rules.frozenFor(change)
+    const isTold = frozen !== null && happen(sheet, changeId, { type: "freeze", frozen }).ok
+    // The gate had the clock look every few seconds, and there is nothing of its to write down any more.
+    if (!isTold && heldBackBy(change) !== null) sheet.touch(changeId)
+  }
 }
 
-const breakGlass = (sheet: Worksheet, { changeId, actor, comment }: BreakGlass): void => {
+/** An alarm that goes on is raised again and again; only the first time is there something to do. */
+const raiseSignal = (sheet: Worksheet, { changeId, verdict, source, summary }: RaiseSignal): void => {
+  const { status } = sheet.change(changeId)
+  if (verdict === "healthy") return
+  const known = status.state === "rolling_out" && status.paused ? status.signal : undefined
+  if (verdict === "hold" && known?.source === source && known.summary === summary) return
+  must(happen(sheet, changeId, { type: "signal", by: sheet.subject, verdict, source, summary }))
+}
+
+const breakGlass = (sheet: Worksheet, { changeId, actor, roles, comment }: BreakGlass): void => {
   const rollout = collision(sheet, sheet.change(changeId))
   // A change that is rolling out collides with itself; the machine refuses it below.
   if (rollout !== null && rollout !== changeId)
     must(happen(sheet, rollout, { type: "abort", by: sheet.subject, reason: "broken_glass" }))
-  must(happen(sheet, changeId, { type: "break_glass", actor, comment }))
+  must(happen(sheet, changeId, { type: "break_glass", actor, roles, comment }))
 }
 
 const rollback = (sheet: Worksheet, { changeId, actor, comment }: Rollback): void => {

@@ -1,8 +1,14 @@
+import type { ConfigKey, ReleaseId } from "../ids.ts"
 import type { Json } from "../json.ts"
+import { allEntries } from "../release/compile.ts"
+import type { Entry } from "../release/release.ts"
 import type { Change } from "./change.ts"
 import type { Draft } from "./command.ts"
 import { keysOf } from "./edits.ts"
+import { isReserved } from "./policy.ts"
 import type { Worksheet } from "./worksheet.ts"
+
+type Entries = ReadonlyMap<ConfigKey, Entry>
 
 /**
  * The change that puts the keys of a live change back to what they were before it, for the user to submit.
@@ -11,21 +17,50 @@ import type { Worksheet } from "./worksheet.ts"
 export const draftOf = (sheet: Worksheet, { content, status }: Change): Draft | null => {
   if (status.state !== "live") return null
   const keys = keysOf(content.edits)
-  const stable = sheet.release(sheet.pointer.stable)
-  const previous = sheet.release(status.previousStable)
-  sheet.needKeys(stable, keys)
-  sheet.needKeys(previous, keys)
+  const entriesOf = (id: ReleaseId): Entries => {
+    const release = sheet.release(id)
+    sheet.needKeys(release, keys)
+    return new Map(
+      keys.flatMap((key) => {
+        const entry = sheet.entry(release, key)
+        return entry === null ? [] : [[key, entry]]
+      }),
+    )
+  }
+  const { stable } = sheet.pointer
   return {
     tenantId: content.scope,
     environment: content.environment,
     comment: `Puts back what ${content.changeId} changed`,
-    edits: keys.flatMap((key): Draft["edits"] => {
-      const now = sheet.entry(stable, key)
-      const then = sheet.entry(previous, key)
-      if (then === null) return now === null ? [] : [{ key, delete: true }]
-      if (now?.version === then.version) return []
-      const { value, version, schema = null as Json, locked = false } = then
-      return [{ key, value, schema, locked, restores: version }]
-    }),
+    edits: editsBack(keys, entriesOf(stable), entriesOf(status.previousStable)),
   }
 }
+
+/** The change that makes everything what it was in a release. The policy stays, as it is changed alone. */
+export const draftOfRelease = (sheet: Worksheet, id: ReleaseId): Draft => {
+  const { scope, environment } = sheet.state
+  const now = allOf(sheet, sheet.pointer.stable)
+  const then = allOf(sheet, id)
+  const keys = [...new Set([...now.keys(), ...then.keys()])].filter((key) => !isReserved(key)).sort()
+  return {
+    tenantId: scope,
+    environment,
+    comment: `Returns to the release ${id}`,
+    edits: editsBack(keys, now, then),
+  }
+}
+
+const allOf = (sheet: Worksheet, id: ReleaseId): Entries => {
+  const { manifest } = sheet.release(id)
+  sheet.needChunks(manifest.chunks)
+  return allEntries(manifest, sheet.chunks)
+}
+
+const editsBack = (keys: readonly ConfigKey[], now: Entries, then: Entries): Draft["edits"] =>
+  keys.flatMap((key): Draft["edits"] => {
+    const entry = then.get(key)
+    if (entry === undefined) return now.has(key) ? [{ key, delete: true }] : []
+    if (now.get(key)?.version === entry.version) return []
+    const { value, version, schema = null as Json, locked = false } = entry
+    return [{ key, value, schema, locked, restores: version }]
+  })

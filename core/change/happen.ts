@@ -1,9 +1,12 @@
 import type { AuditBody } from "../audit/entry.ts"
 import { type FieldError, Refusal } from "../errors.ts"
-import type { ChangeId } from "../ids.ts"
+import type { ChangeId, ReleaseId } from "../ids.ts"
 import type { Candidate, Release } from "../release/release.ts"
 import { type Change, owedReview } from "./change.ts"
 import { checkEdits, entryEditsOf, keysOf } from "./edits.ts"
+import { checkAllowed } from "./plan.ts"
+import { POLICY_KEY } from "./policy.ts"
+import { checkPolicyEdit, isPolicyChange, policyMadeBy } from "./policy-change.ts"
 import { recordEvent } from "./record.ts"
 import { isReached } from "./time.ts"
 import { type ChangeEvent, type Effect, type Facts, type Transition, transition } from "./transition.ts"
@@ -15,6 +18,8 @@ interface Circumstances {
   by?: AuditBody["actor"]
   /** The edits were checked against this very state a moment ago. */
   isChecked?: boolean
+  /** What everyone reads then, where the event does not say. */
+  release?: ReleaseId
 }
 
 /** The releases that a start leads to, compiled before anything is written down. */
@@ -39,15 +44,18 @@ export const happen = (
   const result = transition(
     before,
     event,
-    sheet.context.policy,
+    sheet.policy,
     sheet.context.now,
     factsOf(sheet, before, circumstances),
   )
   if (!result.ok) return result
   const { change, effects } = result
-  const prepared = prepare(sheet, change, effects, circumstances.isChecked ?? false)
+  if (event.type === "start" && !circumstances.isChecked && !isPolicyChange(change))
+    checkAllowed(change.content.strategy, sheet.policy)
+  const prepared = prepare(sheet, before, change, effects, circumstances.isChecked ?? false)
   sheet.put(change)
-  recordEvent(sheet, event, before, change, prepared?.release.id ?? null, circumstances.by)
+  const release = circumstances.release ?? prepared?.release.id ?? null
+  recordEvent(sheet, event, before, change, release, circumstances.by)
   for (const effect of effects) carryOut(sheet, before, change, effect, prepared)
   return result
 }
@@ -61,6 +69,7 @@ const factsOf = (sheet: Worksheet, change: Change, { inTheWay = null }: Circumst
     pointer: sheet.pointer,
     verdict: sheet.verdictOn(change),
     inTheWay,
+    frozen: sheet.rules.frozenFor(change),
     overdueReview: overdue?.content.changeId ?? null,
     versions: Object.fromEntries(keysOf(change.content.edits).map((key) => [key, sheet.nextVersion(key)])),
   }
@@ -71,16 +80,20 @@ const compiledOn = (sheet: Worksheet, base: Release, { content, versions }: Chan
 
 const prepare = (
   sheet: Worksheet,
+  before: Change,
   change: Change,
   effects: readonly Effect[],
   isChecked: boolean,
 ): Prepared | null => {
+  if (effects.includes("return") && before.status.state === "live")
+    return prepareReturn(sheet, sheet.release(before.status.previousStable), [change])
   const isPublished = effects.includes("publish")
   if (!isPublished && !effects.includes("open")) return null
   const stable = sheet.release(sheet.pointer.stable)
   if (!isChecked) {
     checkBase(sheet, stable, change)
     checkEdits(change.content.edits)
+    checkPolicyEdit(change.content)
   }
   const release = compiledOn(sheet, stable, change)
   const rollout = isPublished ? sheet.rollout() : null
@@ -114,12 +127,14 @@ const carryOut = (
       sheet.setStable(prepared!.release.id, changeId, "live", changeId)
       if (candidate) recompiled(sheet, candidate, prepared!.candidate!)
       moveBase(sheet, change)
+      if (isPolicyChange(change)) applyPolicy(sheet, change)
       break
     case "open":
       sheet.giveVersions(change)
       sheet.setCandidate({ release: prepared!.release.id, changeId, ...stepOf(change) }, "start", changeId)
       break
     case "step":
+    case "exclude":
       sheet.setCandidate({ ...candidate!, ...stepOf(change) }, "advance", changeId)
       break
     case "settle":
@@ -131,35 +146,74 @@ const carryOut = (
       sheet.setCandidate(null, "rolled_back", changeId)
       break
     case "return":
-      returnStable(sheet, before)
+      if (before.status.state === "live")
+        returnStable(sheet, prepared!, before.status.previousChangeId, [change])
   }
 }
 
-const stepOf = ({ content, status }: Change): Pick<Candidate, "step" | "weightBp"> => {
-  const step = status.state === "rolling_out" ? status.step : 0
-  return { step, weightBp: content.plan[step]!.weightBp }
+/** How far a rollout has come, and on the platform and tiers whom it has reached. */
+const stepOf = ({ content, status }: Change): Omit<Candidate, "release" | "changeId"> => {
+  if (status.state !== "rolling_out") throw new Error("only what rolls out is at a step")
+  const { step } = status
+  const { weightBp, tiers, tenants = [] } = content.plan[step]!
+  if (tiers === undefined) return { step, weightBp }
+  const excluded = (status.tripped ?? []).map(({ tenantId }) => tenantId)
+  return { step, weightBp, audience: { tiers, tenants, excluded } }
 }
 
 const recompiled = (sheet: Worksheet, candidate: Candidate, { id }: Release): void =>
   sheet.setCandidate({ ...candidate, release: id }, "recompiled", candidate.changeId)
 
-/** Stable goes back; a rollout that stands on the keys taken back goes with it, any other is recompiled. */
-const returnStable = (sheet: Worksheet, change: Change): void => {
-  const { content, status } = change
-  if (status.state !== "live") throw new Error("only a live change has something to return to")
-  const rollout = sheet.rollout()
-  const fits =
-    rollout && !overlaps(rollout, change) ? recompiledIfItFits(sheet, status.previousStable, rollout) : null
-  sheet.setStable(status.previousStable, status.previousChangeId, "rolled_back", content.changeId)
-  if (rollout && fits) recompiled(sheet, sheet.pointer.candidate!, fits)
-  else if (rollout)
-    happen(sheet, rollout.content.changeId, { type: "abort", by: sheet.subject, reason: "superseded" })
-  moveBase(sheet, change)
+/** A policy counts at once: for what is scheduled, and for when the clock looks at what waits or rolls out. */
+const applyPolicy = (sheet: Worksheet, change: Change): void => {
+  sheet.rules.set(policyMadeBy(change))
+  for (const other of sheet.changes()) {
+    const { changeId } = other.content
+    if (other.status.state === "scheduled") happen(sheet, changeId, { type: "reassess" })
+    if (other.status.state === "rolling_out" && other.status.frozen !== undefined)
+      happen(sheet, changeId, { type: "freeze", frozen: sheet.rules.frozenFor(other) })
+    if (other.status.state === "rolling_out" || other.status.state === "awaiting_approval")
+      sheet.touch(changeId)
+  }
 }
 
-const recompiledIfItFits = (sheet: Worksheet, stable: Release["id"], rollout: Change): Release | null => {
+/**
+ * The release that stable goes back to when these live changes are taken back, and what rolls out on top of it. The
+ * policy in force stays: no way back to another leads past its approvals.
+ */
+export const prepareReturn = (sheet: Worksheet, target: Release, taken: readonly Change[]): Prepared => {
+  const release = withPolicyInForce(sheet, target)
+  const rollout = sheet.rollout()
+  const isApart = rollout !== null && !taken.some((change) => overlaps(rollout, change))
+  return { release, candidate: isApart ? compiledIfItFits(sheet, release, rollout) : null }
+}
+
+const withPolicyInForce = (sheet: Worksheet, target: Release): Release => {
+  const stable = sheet.release(sheet.pointer.stable)
+  for (const release of [stable, target]) sheet.needKeys(release, [POLICY_KEY])
+  const entry = sheet.entry(stable, POLICY_KEY)
+  const isSame = sheet.entry(target, POLICY_KEY)?.version === entry?.version
+  return isSame ? target : sheet.compile(target, [{ key: POLICY_KEY, entry }])
+}
+
+/** Stable goes back; a rollout that stands on keys taken back goes with it, any other is recompiled. */
+export const returnStable = (
+  sheet: Worksheet,
+  { release, candidate }: Prepared,
+  stableChangeId: ChangeId | null,
+  taken: readonly Change[],
+): void => {
+  const rollout = sheet.rollout()
+  sheet.setStable(release.id, stableChangeId, "rolled_back", taken[0]!.content.changeId)
+  if (rollout && candidate) recompiled(sheet, sheet.pointer.candidate!, candidate)
+  else if (rollout)
+    happen(sheet, rollout.content.changeId, { type: "abort", by: sheet.subject, reason: "superseded" })
+  for (const change of taken) moveBase(sheet, change)
+}
+
+const compiledIfItFits = (sheet: Worksheet, stable: Release, rollout: Change): Release | null => {
   try {
-    return compiledOn(sheet, sheet.release(stable), rollout)
+    return compiledOn(sheet, stable, rollout)
   } catch (error) {
     // A rollback is never refused because something else would not fit beside it: that has to go.
     if (error instanceof Refusal) return null

@@ -1,18 +1,51 @@
+import type { Role } from "../access.ts"
 import { type Environment, isProduction } from "../environment.ts"
-import { isTenant, type ScopeId } from "../ids.ts"
-import type { Stage, Strategy } from "./change.ts"
+import { GATE, type GateThresholds } from "../gate/thresholds.ts"
+import { type ConfigKey, isTenant, type ScopeId } from "../ids.ts"
+import type { Stage, Strategy, StrategyType } from "./change.ts"
+
+/**
+ * The key a scope's own policy is kept under, in its releases like any config: versioned, layered, approved. No key
+ * that anyone may name looks like it, and no reader is handed it.
+ */
+export const POLICY_KEY = "~policy" as ConfigKey
+
+/** Does the service keep it for itself? Readers, promotions and lists leave such keys out. */
+export const isReserved = (key: string): boolean => key.startsWith("~")
+
+/** A time in which nothing starts and no rollout grows; breaking glass and rolling back pass. Names a time zone of the IANA. */
+export type FreezeWindow =
+  /** Once: local times, `2026-12-24T18:00`, from the first and before the second. */
+  | { name: string; timeZone: string; from: string; until: string }
+  /** Every week: on these days from `HH:MM` and before `HH:MM`, of the next day where that is not later. `24:00` ends a day. */
+  | { name: string; timeZone: string; days: Weekday[]; from: string; until: string }
+export type Weekday = "Mon" | "Tue" | "Wed" | "Thu" | "Fri" | "Sat" | "Sun"
 
 /** What an environment asks of a change before and while it reaches readers. */
 export interface Policy {
   stages: readonly Stage[]
+  /** For changes that name none. */
   strategy: Strategy
+  /** Those a change may name. */
+  allowedStrategies: readonly StrategyType[]
   /** Environments may be skipped in a promotion only where this is true. */
   promoteFromAny: boolean
   expiresAfterMs: number
+  /** How often those whose approval is due are reminded; `null`: never. */
+  remindEveryMs: number | null
   /** How long after a release was stable one may return to it without approval. */
   rollbackWindowMs: number
   reviewWithinMs: number
+  /** Who may break glass, besides platform admins; nobody at all where it is empty. */
+  breakGlass: readonly Role[]
+  freezes: readonly FreezeWindow[]
+  gate: GateThresholds
+  /** SNS topics whose alarms are believed. */
+  snsTopics: readonly string[]
 }
+
+/** A scope's own say, kept under {@link POLICY_KEY}: what is left out is inherited. */
+export type PolicyDocument = Partial<Omit<Policy, "gate">> & { gate?: Partial<GateThresholds> }
 
 const SECOND = 1_000
 const HOUR = 3_600 * SECOND
@@ -35,7 +68,7 @@ export const DEFAULT_CANARY: Strategy = {
 
 /**
  * Production asks three people and goes out as a canary; every other environment is direct and asks nobody.
- * Platform and tier scopes go out directly: a canary buckets a tenant's subjects, and they have none.
+ * Platform and tier scopes go out directly unless a change or a policy names waves.
  */
 export const defaultPolicy = (
   scope: ScopeId,
@@ -46,9 +79,15 @@ export const defaultPolicy = (
   return {
     stages: production ? DEFAULT_CHAIN : [],
     strategy: production && isTenant(scope) ? DEFAULT_CANARY : { type: "direct" },
+    allowedStrategies: ["direct", "canary", "blue_green", "rolling"],
     promoteFromAny: false,
     expiresAfterMs: 7 * 24 * HOUR,
+    remindEveryMs: 24 * HOUR,
     rollbackWindowMs: 24 * HOUR,
     reviewWithinMs: 24 * HOUR,
+    breakGlass: ["manager", "tenant_admin"],
+    freezes: [],
+    gate: GATE,
+    snsTopics: [],
   }
 }

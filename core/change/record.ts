@@ -4,10 +4,14 @@ import type { JsonObject } from "../json.ts"
 import type { Change } from "./change.ts"
 import { keysOf } from "./edits.ts"
 import { heldBackBy } from "./machine/during.ts"
+import { notifyOf } from "./notify.ts"
 import type { ChangeEvent } from "./transition.ts"
 import type { Worksheet } from "./worksheet.ts"
 
-/** Puts into the audit what happened to a change: keys, versions, releases; never a value, never free text. */
+/**
+ * Puts into the audit what happened to a change: keys, versions, releases; never a value, never free text. And has those
+ * told whom it concerns.
+ */
 export const recordEvent = (
   sheet: Worksheet,
   event: ChangeEvent,
@@ -45,19 +49,24 @@ export const recordEvent = (
       if (heldBackBy(before)?.kind !== event.verdict.kind)
         put("change.hold", { ...stepDetail(after), ...gateDetail(before, after) })
       break
+    case "freeze":
+      put("change.freeze", { until: event.frozen?.until ?? null })
+      break
+    case "signal":
+      put("change.signal", { verdict: event.verdict, ...stepDetail(before) })
+      break
+    case "trip":
+      put("change.trip", { tenant: event.tenantId, ...stepDetail(before) })
+      break
     case "break_glass":
       put("change.break_glass", { keys: keysOf(after.content.edits) })
-      break
-    case "abort":
-      put("change.rolled_back", { ...served, reason: event.reason, ...gateDetail(before, after) })
-      break
-    case "rollback":
-      put("change.rolled_back", { ...served, reason: "rolled_back" })
       break
     case "pause":
     case "resume":
       put(`change.${event.type}`, stepDetail(after))
       break
+    case "withdraw":
+    case "remind":
     case "reject":
     case "expire":
     case "reassess":
@@ -67,6 +76,9 @@ export const recordEvent = (
   }
   if (after.status.state === "live" && before.status.state !== "live")
     put("change.live", { ...served, ...gateDetail(before, after) })
+  if (after.status.state === "rolled_back" && before.status.state !== "rolled_back")
+    put("change.rolled_back", { ...served, reason: after.status.reason, ...gateDetail(before, after) })
+  notifyOf(sheet, event, before, after, by?.subject)
 }
 
 /** The release that everyone reads once this has happened. */

@@ -12,9 +12,14 @@ export const collision = (sheet: Worksheet, change: Change): ChangeId | null => 
   return rollout && overlaps(rollout, change) ? rollout.content.changeId : null
 }
 
-/** What a start has to wait for: gradual ones for any rollout, direct ones for one that edits their keys. */
+/**
+ * What a start has to wait for: gradual ones for any rollout, also one of another shared scope; direct ones for one
+ * that edits their keys.
+ */
 const inTheWay = (sheet: Worksheet, change: Change): ChangeId | null =>
-  change.content.plan.length === 0 ? collision(sheet, change) : (sheet.pointer.candidate?.changeId ?? null)
+  change.content.plan.length === 0
+    ? collision(sheet, change)
+    : (sheet.pointer.candidate?.changeId ?? sheet.state.elsewhere?.changeId ?? null)
 
 const isDue = ({ content }: Change, now: string): boolean =>
   (content.startAt === undefined || isReached(content.startAt, now)) && !isReached(content.expiresAt, now)
@@ -30,15 +35,11 @@ export const tryStart = (sheet: Worksheet, changeId: ChangeId, isChecked = false
   const change = sheet.change(changeId)
   if (change.status.state !== "scheduled" || !isDue(change, sheet.context.now)) return "not_due"
   const by = isChecked ? {} : { by: CLOCK }
-  if (owedStage(standingOf(change, sheet.context.policy)) !== null) {
+  if (owedStage(standingOf(change, sheet.policy)) !== null) {
     happen(sheet, changeId, { type: "reassess" }, by)
     return "over"
   }
-  const behind = inTheWay(sheet, change)
-  if (behind !== null) {
-    happen(sheet, changeId, { type: "wait", behind }, by)
-    return "waits"
-  }
+  if (isMadeToWait(sheet, change, by)) return "waits"
   if (change.content.plan.length === 0 && sheet.stableMoved) {
     leave(sheet, changeId)
     return "left"
@@ -52,6 +53,22 @@ export const tryStart = (sheet: Worksheet, changeId: ChangeId, isChecked = false
     cancelUnfit(sheet, change, error)
     return "over"
   }
+}
+
+/** Says what a change that is due has to wait for, if it has to. */
+const isMadeToWait = (sheet: Worksheet, change: Change, by: { by?: typeof CLOCK }): boolean => {
+  const { changeId } = change.content
+  const frozen = sheet.rules.frozenFor(change)
+  if (frozen !== null) {
+    happen(sheet, changeId, { type: "freeze", frozen }, by)
+    return true
+  }
+  const behind = inTheWay(sheet, change)
+  if (behind === null) return false
+  happen(sheet, changeId, { type: "wait", behind }, by)
+  // Nobody tells this scope when it is over.
+  if (behind === sheet.state.elsewhere?.changeId) sheet.touch(changeId)
+  return true
 }
 
 /** Has the clock look again at once. */
@@ -97,9 +114,7 @@ export const startDue = (sheet: Worksheet): void => {
 const holdBack = (sheet: Worksheet, changeId: ChangeId): void => {
   const change = sheet.change(changeId)
   if (change.status.state !== "scheduled" || !isDue(change, sheet.context.now)) return
-  const behind = inTheWay(sheet, change)
-  if (behind !== null) happen(sheet, changeId, { type: "wait", behind }, { by: CLOCK })
-  else leave(sheet, changeId)
+  if (!isMadeToWait(sheet, change, { by: CLOCK })) leave(sheet, changeId)
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

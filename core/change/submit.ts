@@ -1,5 +1,6 @@
 import type { Environment } from "../environment.ts"
 import { type FieldError, Refusal } from "../errors.ts"
+import { GATE, type GateThresholds } from "../gate/thresholds.ts"
 import type { ConfigKey } from "../ids.ts"
 import { type Change, type ChangeContent, type Edit, type Instant, isOpen } from "./change.ts"
 import type { EditInput, Submit } from "./command.ts"
@@ -7,8 +8,10 @@ import { contentHashOf } from "./content-hash.ts"
 import { defined } from "./defined.ts"
 import { alters, checkEdits, editOf, entryEditsOf, keysOf, type Standing } from "./edits.ts"
 import { happen } from "./happen.ts"
-import { planOf } from "./plan.ts"
-import { DEFAULT_CHAIN, type Policy } from "./policy.ts"
+import { notifySubmission } from "./notify.ts"
+import { checkAllowed, planOf } from "./plan.ts"
+import { DEFAULT_CHAIN, POLICY_KEY, type Policy } from "./policy.ts"
+import { checkPolicyEdit } from "./policy-change.ts"
 import { owedStage, standingOf } from "./stages.ts"
 import { tryStart } from "./start.ts"
 import { after, isReached } from "./time.ts"
@@ -20,14 +23,17 @@ export const submit = (sheet: Worksheet, command: Submit): void => {
   if (sheet.find(changeId) !== null)
     throw new Refusal("CHANGE_CONFLICT", `There is a change "${changeId}" already.`)
   if (promotedFrom) checkPromotion(promotedFrom.environment, sheet)
+  const isPolicy = isOfPolicy(command)
   const { edits, base } = editsOf(sheet, command)
   checkEdits(edits)
-  const content = contentOf(sheet, command, edits, base)
+  const content = contentOf(sheet, command, edits, base, isPolicy)
+  checkPolicyEdit(content)
   replace(sheet, command)
   const change: Change = { content, status: { state: "awaiting_approval" }, approvals: [], comments: [] }
-  const isOwed = owedStage(standingOf(change, sheet.context.policy)) !== null
+  const isOwed = owedStage(standingOf(change, sheet.policy)) !== null
   sheet.put(isOwed ? change : { ...change, status: { state: "scheduled", since: sheet.context.now } })
   recordSubmission(sheet, content)
+  notifySubmission(sheet, sheet.change(changeId))
   // First of all that waits: what is in nobody's way is live at once.
   const isStarted = content.plan.length === 0 && tryStart(sheet, changeId, true) === "started"
   if (isStarted) return
@@ -35,8 +41,18 @@ export const submit = (sheet: Worksheet, command: Submit): void => {
   checkRoom(sheet)
 }
 
-const checkPromotion = (from: Environment, { state, context }: Worksheet): void => {
-  const { environments, policy } = context
+/** A policy is changed alone and directly, whatever it allows others: so no other edit passes in its wake. */
+const isOfPolicy = ({ edits, strategy, promotedFrom }: Submit): boolean => {
+  if (!edits.some(({ key }) => key === POLICY_KEY)) return false
+  if (edits.length > 1) throw new Refusal("POLICY_INVALID", "A policy is changed by itself.")
+  if (promotedFrom) throw new Refusal("POLICY_INVALID", "A policy belongs to its environment.")
+  if (strategy !== undefined && strategy.type !== "direct")
+    throw new Refusal("STRATEGY_UNSUITABLE", "A policy is for everyone at once.")
+  return true
+}
+
+const checkPromotion = (from: Environment, { state, context, policy }: Worksheet): void => {
+  const { environments } = context
   const source = environments.indexOf(from)
   const target = environments.indexOf(state.environment)
   if (source !== -1 && (policy.promoteFromAny ? target > source : target === source + 1)) return
@@ -108,15 +124,17 @@ const checkExpectations = (
 }
 
 const contentOf = (
-  { state, context }: Worksheet,
+  { state, context: { now }, policy }: Worksheet,
   command: Submit,
   edits: readonly Edit[],
   base: ChangeContent["base"],
+  isPolicy: boolean,
 ): ChangeContent => {
-  const { now, policy } = context
   const { changeId, author, promotedFrom, comment, replaces, startAt } = command
-  const strategy = command.strategy ?? policy.strategy
+  const strategy = isPolicy ? ({ type: "direct" } as const) : (command.strategy ?? policy.strategy)
   const plan = planOf(strategy, state.scope)
+  if (!isPolicy) checkAllowed(strategy, policy)
+  const gate = plan.length === 0 ? undefined : unusualIn(policy.gate)
   const expiresAt = after(now, policy.expiresAfterMs)
   return {
     changeId,
@@ -132,10 +150,18 @@ const contentOf = (
     strategy,
     plan,
     stages: stagesFor(policy, command.approvalRequired ?? false),
+    ...defined({ gate }),
     ...(startAt === undefined ? {} : { startAt: checkedStart(startAt, now, expiresAt) }),
     expiresAt,
-    contentHash: contentHashOf({ edits, plan, base }),
+    contentHash: contentHashOf({ edits, plan, base, ...defined({ gate }) }),
   }
+}
+
+/** What a policy's gate asks other than the usual. */
+const unusualIn = (gate: GateThresholds): Partial<GateThresholds> | undefined => {
+  const names = Object.keys(GATE) as (keyof GateThresholds)[]
+  const unusual = names.filter((name) => gate[name] !== GATE[name])
+  return unusual.length === 0 ? undefined : Object.fromEntries(unusual.map((name) => [name, gate[name]]))
 }
 
 const stagesFor = (policy: Policy, approvalRequired: boolean): Policy["stages"] =>

@@ -1,35 +1,39 @@
 import type { AuditBody } from "../audit/entry.ts"
 import { Refusal } from "../errors.ts"
 import { judge, judgedStepOf } from "../gate/judge.ts"
+import { GATE } from "../gate/thresholds.ts"
 import type { Verdict } from "../gate/verdict.ts"
+import { judgeWaves } from "../gate/waves-judge.ts"
 import type { ChangeId, ChunkId, ConfigKey, ReleaseId } from "../ids.ts"
 import type { JsonObject } from "../json.ts"
 import { type Chunk, chunksFor, compile, EMPTY_CHUNK, EMPTY_RELEASE, readEntry } from "../release/compile.ts"
-import type { Candidate, Entry, EntryEdit, Manifest, Pointer, Release } from "../release/release.ts"
+import type {
+  Candidate,
+  ChunkTexts,
+  Entry,
+  EntryEdit,
+  Manifest,
+  Pointer,
+  Release,
+} from "../release/release.ts"
 import { type Actor, type Change, isOpen } from "./change.ts"
-import type { DecideContext, Decision, Outcome } from "./command.ts"
+import type { DecideContext, Outcome } from "./command.ts"
 import { editChecksum } from "./content-hash.ts"
 import { defined } from "./defined.ts"
 import { dueAtOf } from "./due.ts"
-import type { Commit, ScopeState, VersionRow } from "./scope-state.ts"
+import { Needs } from "./needs.ts"
+import type { Policy } from "./policy.ts"
+import { PolicyInForce } from "./policy-in-force.ts"
+import type { Commit, Notice, ScopeState, VersionRow } from "./scope-state.ts"
 
 /** Who an audit entry names when the clock did it. No token is called that. */
 export const CLOCK: AuditBody["actor"] = { subject: "clock", tokenId: "system" }
 
-/** Thrown where the state does not hold what the decision rests on; becomes the decision. */
-export class Needs extends Error {
-  readonly decision: Extract<Decision, { kind: `needs_${string}` }>
-  constructor(decision: Extract<Decision, { kind: `needs_${string}` }>) {
-    super(decision.kind)
-    this.decision = decision
-  }
-}
-
 type Cause = NonNullable<Commit["pointer"]>["cause"]
 
 /**
- * The state while one decision is made on it: what has been decided so far is what the next step sees. It
- * holds no rule; it remembers, and in the end writes down the {@link Commit}. Lives for one decision.
+ * The state while one decision is made on it: what has been decided so far is what the next step sees. It holds no
+ * rule; it remembers, and in the end writes down the {@link Commit}. Lives for one decision.
  */
 export class Worksheet {
   readonly state: ScopeState
@@ -42,6 +46,7 @@ export class Worksheet {
    * history, and nobody could return to it.
    */
   stableMoved = false
+  readonly rules: PolicyInForce
 
   readonly #manifests: Map<ReleaseId, Manifest>
   readonly #chunks: Map<ChunkId, string>
@@ -50,12 +55,14 @@ export class Worksheet {
   readonly #touched = new Set<ChangeId>()
   readonly #versions: VersionRow[] = []
   readonly #audit: AuditBody[] = []
+  readonly #notices: Notice[] = []
   #move: { cause: Cause; changeId: ChangeId | null; ofStable: boolean } | null = null
 
   constructor(state: ScopeState, context: DecideContext, actor: Actor | null) {
     this.state = state
     this.context = context
     this.actor = actor
+    this.rules = new PolicyInForce(state, context)
     const { stable, stableChangeId, candidate } = state.pointer
     this.pointer = { stable, stableChangeId, candidate, tier: state.tier }
     this.#manifests = new Map([[EMPTY_RELEASE.id, EMPTY_RELEASE.manifest], ...state.manifests])
@@ -64,11 +71,13 @@ export class Worksheet {
     this.#changes = new Map(state.changes)
   }
 
+  get policy(): Policy {
+    return this.rules.policy
+  }
+
   get subject(): string {
     return (this.actor ?? CLOCK).subject
   }
-
-  // changes
 
   find(changeId: ChangeId): Change | null {
     return this.#changes.get(changeId) ?? null
@@ -92,9 +101,13 @@ export class Worksheet {
 
   /** What the gate says of the step that the change is at; `null` if it was not asked. */
   verdictOn({ content, status }: Change): Verdict | null {
-    const { evidence, now } = this.context
     const step = judgedStepOf(content.plan, status)
-    return evidence === undefined || step === null ? null : judge(evidence, step, now)
+    if (step === null) return null
+    const { evidence, waves, now } = this.context
+    const thresholds = { ...GATE, ...content.gate }
+    if (content.plan[step.index]!.tiers !== undefined)
+      return waves === undefined ? null : judgeWaves(waves, step, now, thresholds)
+    return evidence === undefined ? null : judge(evidence, step, now, thresholds)
   }
 
   put(change: Change): void {
@@ -102,7 +115,7 @@ export class Worksheet {
     this.touch(change.content.changeId)
   }
 
-  /** Writes the change again, with when the clock should look at it, though nothing happened to it. */
+  /** Writes it again, with when the clock should look at it, though nothing happened to it. */
   touch(changeId: ChangeId): void {
     this.#touched.add(changeId)
   }
@@ -124,6 +137,14 @@ export class Worksheet {
     const open = this.changes().filter(isOpen)
     const all = new Set([...keys, ...open.flatMap(({ content }) => content.edits.map(({ key }) => key))])
     throw new Needs({ kind: "needs_keys", keys: [...all] })
+  }
+
+  get chunks(): ChunkTexts {
+    return this.#chunks
+  }
+
+  needChunks(ids: readonly ChunkId[]): void {
+    if (!ids.every((id) => this.#chunks.has(id))) throw new Needs({ kind: "needs_all_chunks" })
   }
 
   entry(release: Release, key: ConfigKey): Entry | null {
@@ -167,7 +188,12 @@ export class Worksheet {
 
   // the pointer
 
-  setStable(stable: ReleaseId, stableChangeId: ChangeId | null, cause: Cause, changeId: ChangeId): void {
+  setStable(
+    stable: ReleaseId,
+    stableChangeId: ChangeId | null,
+    cause: Cause,
+    changeId: ChangeId | null,
+  ): void {
     this.pointer.stable = stable
     this.pointer.stableChangeId = stableChangeId
     this.stableMoved = true
@@ -210,6 +236,10 @@ export class Worksheet {
     })
   }
 
+  notify(type: Notice["type"], changeId: ChangeId, detail: JsonObject): void {
+    this.#notices.push({ type, changeId, detail })
+  }
+
   isUntouched(): boolean {
     return this.#touched.size === 0 && this.#move === null
   }
@@ -225,12 +255,15 @@ export class Worksheet {
       ...(this.#move === null
         ? {}
         : { pointer: { ...this.pointer, changeId: this.#move.changeId, cause: this.#move.cause } }),
+      ...defined({ policy: this.rules.altered }),
+      inherited: this.rules.inheritedVersions(),
+      notices: this.#notices,
       releases,
       chunks: this.#newChunks(releases),
       versions: this.#versions,
       changes: [...this.#touched].map((changeId) => {
         const change = this.change(changeId)
-        return { change, isNew: !changes.has(changeId), dueAt: dueAtOf(change, now) }
+        return { change, isNew: !changes.has(changeId), dueAt: dueAtOf(change, now, this.policy) }
       }),
       audit: this.#audit,
     }

@@ -52,6 +52,8 @@ export interface Evidence {
    * their errors times the candidate's share of their requests.
    */
   pairedExpected: number
+  /** Stable's reports were made before everyone was switched to the candidate, from then on. See `switch.ts`. */
+  stableSince?: Instant | null
 }
 
 /** Bounds are powers of √2 from 1 ms to 46 s; the last bucket has none. */

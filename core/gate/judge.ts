@@ -7,7 +7,7 @@ import { logLikelihoodRatio } from "./ratio.ts"
 import { silenceOf } from "./silence.ts"
 import { strataOf } from "./strata.ts"
 import { GATE, type GateThresholds } from "./thresholds.ts"
-import type { Verdict, VerdictKind, VerdictNumbers } from "./verdict.ts"
+import { shownRatio, type Verdict, type VerdictKind, type VerdictNumbers } from "./verdict.ts"
 
 /** The step that the evidence is about. */
 export interface JudgedStep {
@@ -30,6 +30,9 @@ export const judgedStepOf = (plan: Plan, status: ChangeState): JudgedStep | null
   const leftMs = holdMs === null ? null : Math.max(0, holdMs - heldMs)
   return { index, steps: plan.length, weightBp, enteredAt, holdMs: leftMs }
 }
+
+/** How much more than before the switch may fail, in basis points, until a person is waited for, and until nobody is. */
+const AFTER_SWITCH = { holdBp: 500, rollBackBp: 4_000 }
 
 type Finding = Pick<Verdict, "kind" | "words">
 
@@ -70,6 +73,7 @@ export const judge = (
     unusable(given) ??
     failingAll(given) ??
     worse(given) ??
+    worseThanBefore(given) ??
     nobodyByChance(given) ??
     silent(given) ??
     fewFail(given) ??
@@ -80,19 +84,13 @@ export const judge = (
   return { ...found, numbers: numbersOf(given) }
 }
 
-const RATIO_SHOWN_MAX = 1e12
-
-/** Three digits are enough for people, and the same wherever they are written. */
-const shown = (log: number): number =>
-  Number(Math.min(RATIO_SHOWN_MAX, Math.max(1e-12, Math.exp(Math.min(log, 50)))).toPrecision(3))
-
 const numbersOf = ({ evidence: { arms }, ratio, rollBackAt }: Case): VerdictNumbers => ({
   candidateRequests: arms.candidate.requests,
   candidateErrors: arms.candidate.errors,
   stableRequests: arms.stable.requests,
   stableErrors: arms.stable.errors,
-  likelihoodRatio: shown(ratio),
-  rollBackAt: shown(rollBackAt),
+  likelihoodRatio: shownRatio(ratio),
+  rollBackAt: shownRatio(rollBackAt),
 })
 
 const found = (kind: VerdictKind, words: string): Finding => ({ kind, words })
@@ -111,6 +109,9 @@ const instancesOn = ({ groups }: Evidence, arm: Arm): number =>
 /** How long its hold has been over. */
 const overdueMs = ({ enteredAt, holdMs }: JudgedStep, now: Instant): number =>
   msBetween(enteredAt, now) - (holdMs ?? 0)
+
+/** Stable reported before the switch, and nobody does any more: what befell everyone since cannot be told apart. */
+const isPast = ({ stableSince }: Evidence): boolean => stableSince !== undefined
 
 const nobody = ({ evidence: { arms }, step }: Case): Finding | null => {
   if (step.weightBp === 0) return found("unwatched", "Nobody reads the candidate at this step.")
@@ -139,9 +140,31 @@ const failingAll = ({ evidence: { arms, groups }, thresholds }: Case): Finding |
 }
 
 const worse = ({ evidence, ratio, rollBackAt }: Case): Finding | null =>
-  ratio < rollBackAt
+  ratio < rollBackAt || isPast(evidence)
     ? null
     : found("unhealthy", `The candidate fails more than chance explains: ${both(evidence)}.`)
+
+/**
+ * After a switch there is only before and after, and an outage looks like a bad candidate. When most of all fails since the
+ * switch, back it goes; else a person may tell, and where nobody does it goes back too.
+ */
+const worseThanBefore = ({ evidence, step, now, thresholds, ratio, suspectAt }: Case): Finding | null => {
+  if (!isPast(evidence)) return null
+  const excessBp = excessBpOf(evidence)
+  if (ratio < suspectAt || excessBp < AFTER_SWITCH.holdBp) return null
+  const isOverdue = step.holdMs !== null && overdueMs(step, now) >= thresholds.fewRollBackAfterMs
+  const isClear = excessBp >= AFTER_SWITCH.rollBackBp && enoughOf(evidence.arms.candidate, thresholds)
+  return found(
+    isClear || isOverdue ? "unhealthy" : "hold",
+    `More fails than before the switch: ${both(evidence)}.`,
+  )
+}
+
+const enoughOf = ({ requests }: { requests: number }, { requestsMin }: GateThresholds): boolean =>
+  requests >= requestsMin
+
+const excessBpOf = ({ arms: { stable, candidate } }: Evidence): number =>
+  10_000 * (candidate.errors / Math.max(1, candidate.requests) - stable.errors / Math.max(1, stable.requests))
 
 /**
  * A few instances, each wholly on one arm, may all be on stable. The next step will show: it is only the last one that
@@ -156,15 +179,20 @@ const nobodyByChance = ({ evidence, step, thresholds }: Case): Finding | null =>
 }
 
 const silent = ({ evidence, step, now, thresholds }: Case): Finding | null => {
-  const silence = silenceOf(evidence, step.weightBp, now, thresholds)
+  const silence = silenceOf(evidence, step, now, thresholds)
   if (silence === null) return null
-  const words = `Stable reports, the candidate has not for ${seconds(silence.forMs)} (about ${silence.missing} requests).`
+  const beside = isPast(evidence) ? "Stable reported until the switch" : "Stable reports"
+  const words = `${beside}, the candidate has not for ${seconds(silence.forMs)} (about ${silence.missing} requests).`
   return found(silence.forMs >= thresholds.silentRollBackAfterMs ? "unhealthy" : "hold", words)
 }
 
 const fewFail = ({ evidence, step, now, thresholds, rollBackAt }: Case): Finding | null => {
   const instances = instancesOn(evidence, "candidate")
-  if (instances > thresholds.fewInstances || logLikelihoodRatio(strataOf(evidence, false)) < rollBackAt)
+  if (
+    isPast(evidence) ||
+    instances > thresholds.fewInstances ||
+    logLikelihoodRatio(strataOf(evidence, false)) < rollBackAt
+  )
     return null
   const isOverdue = step.holdMs !== null && overdueMs(step, now) >= thresholds.fewRollBackAfterMs
   return found(
@@ -174,14 +202,16 @@ const fewFail = ({ evidence, step, now, thresholds, rollBackAt }: Case): Finding
 }
 
 const suspicious = ({ evidence, ratio, suspectAt }: Case): Finding | null =>
-  ratio < suspectAt
+  ratio < suspectAt || isPast(evidence)
     ? null
     : found("hold", `The candidate looks worse, not yet for certain: ${both(evidence)}.`)
 
-const tooFew = ({ evidence: { arms }, step, now, thresholds }: Case): Finding | null => {
-  const { candidate, stable } = arms
+const tooFew = ({ evidence, step, now, thresholds }: Case): Finding | null => {
+  const { candidate, stable } = evidence.arms
   const wanted = thresholds.requestsMin
-  if (candidate.requests >= wanted && stable.requests >= wanted) return null
+  if (enoughOf(candidate, thresholds) && enoughOf(stable, thresholds)) return null
+  if (isPast(evidence) && enoughOf(candidate, thresholds))
+    return found("unwatched", "Too little was reported before the switch to compare with.")
   const words = `Of ${wanted} requests wanted on each arm, the candidate has ${candidate.requests} and stable ${stable.requests}.`
   return found(overdueMs(step, now) >= thresholds.exposureWaitMaxMs ? "unwatched" : "waiting", words)
 }

@@ -50,3 +50,47 @@ export const GATE: GateThresholds = {
   slowerMaxBp: 1_000,
   slowerDeviations: 4,
 }
+
+/** Between what a policy may put a threshold, and why not further. */
+export interface Bound {
+  min: number
+  max: number
+  kind: "whole" | "any"
+  why: string
+}
+
+const bound = (min: number, max: number, why: string, kind: Bound["kind"] = "whole"): Bound => ({
+  min,
+  max,
+  kind,
+  why,
+})
+
+/** A policy makes the gate stricter or more patient; it does not switch it off. */
+export const GATE_BOUNDS: { readonly [Name in keyof GateThresholds]: Bound } = {
+  ratioMin: bound(
+    20,
+    1_000_000,
+    "below, one good rollout in twenty is rolled back; above, bad ones live on",
+    "any",
+  ),
+  suspectRatio: bound(
+    2,
+    200,
+    "below, every rollout is suspect; above, none is before it is rolled back",
+    "any",
+  ),
+  requestsMin: bound(1, 10_000, "with none, a step goes on that nobody tried"),
+  exposureWaitMaxMs: bound(60_000, 86_400_000, "sooner, steps go on unwatched; a day is as long as a hold"),
+  failingInstancesMin: bound(1, 20, "beyond, most candidates have not as many instances"),
+  failingErrorsMin: bound(1, 100, "beyond, an instance that serves nobody passes for sound too long"),
+  fewInstances: bound(1, 10, "with none, small candidates go on although one fails"),
+  fewRollBackAfterMs: bound(0, 3_600_000, "beyond an hour, nobody is going to decide"),
+  silentRequestsMin: bound(10, 1_000, "below, chance is silent often; above, silence is never noticed"),
+  silentAfterMs: bound(10_000, 600_000, "below, reports are still on their way"),
+  silentRollBackAfterMs: bound(30_000, 3_600_000, "a candidate that is dead for an hour has done its harm"),
+  nobodyByChance: bound(0.000_001, 0.05, "at none, a candidate that nobody ever hears of goes on", "any"),
+  timedRequestsMin: bound(20, 10_000, "below, a few slow requests decide"),
+  slowerMaxBp: bound(100, 5_000, "below, noise is slow; above, half of all requests may be"),
+  slowerDeviations: bound(2, 10, "below, noise is slow; above, only what anyone would see", "any"),
+}

@@ -36,3 +36,9 @@ export interface Judgement extends Verdict {
 /** Keeps the clock from going on. A person may all the same. */
 export const blocks = ({ kind }: Verdict): boolean =>
   kind === "waiting" || kind === "hold" || kind === "unhealthy"
+
+const RATIO_SHOWN_MAX = 1e12
+
+/** A ratio from its logarithm. Three digits are enough for people, and the same wherever they are written. */
+export const shownRatio = (log: number): number =>
+  Number(Math.min(RATIO_SHOWN_MAX, Math.max(1e-12, Math.exp(Math.min(log, 50)))).toPrecision(3))

@@ -1,4 +1,4 @@
-import type { ChangeId, ChunkId, ConfigKey, ReleaseId, Tier } from "../ids.ts"
+import type { ChangeId, ChunkId, ConfigKey, ReleaseId, TenantId, Tier } from "../ids.ts"
 import type { Json } from "../json.ts"
 
 /** What a release holds of one key: all that a reader and a validator need, nothing else. */
@@ -37,6 +37,15 @@ export interface Candidate {
   changeId: ChangeId
   step: number
   weightBp: number
+  /** Only on the platform and tiers: who gets it besides the share, and who does not although they would. */
+  audience?: Audience
+}
+
+/** Tenants reached by a wave by name or tier, and those taken out of it because the candidate fails them. */
+export interface Audience {
+  tiers: readonly Tier[]
+  tenants: readonly TenantId[]
+  excluded: readonly TenantId[]
 }
 
 /** Which releases a scope × environment serves. The last row of its append-only history is the pointer. */

@@ -21,6 +21,17 @@ export const parseRevision = (text: string): Revision | null => {
 }
 
 /**
+ * Does `held` lack something of `wanted`? Of that only what is above zero is asked for: a message about one layer knows
+ * no other part.
+ */
+export const isBehind = (held: Revision, wanted: Revision): boolean => {
+  if (held.epoch !== wanted.epoch) return held.epoch < wanted.epoch
+  if (held.platform < wanted.platform || held.tenant < wanted.tenant) return true
+  const hasMovedOn = wanted.tenant > 0 && held.tenant > wanted.tenant
+  return !hasMovedOn && held.tier < wanted.tier
+}
+
+/**
  * Is `next` newer than `than`? Newer is a higher epoch, or nothing lower and something higher.
  * A change of tier moves the tenant part, and a new tier counts from elsewhere, so the tier parts
  * are compared only while the tenant part stands still.

@@ -1,3 +1,4 @@
+import { isReserved } from "../change/policy.ts"
 import type { Environment } from "../environment.ts"
 import { sha256Hex } from "../hash.ts"
 import type { ConfigKey, Layer, TenantId, ViewId } from "../ids.ts"
@@ -35,13 +36,14 @@ export interface LayerEntries {
 
 /**
  * Lays the layers over each other, farthest first: platform, tier, tenant. The nearest wins key by key,
- * unless a farther one has the key locked; of several locks the farthest holds.
+ * unless a farther one has the key locked; of several locks the farthest holds. What the service keeps for itself is
+ * left out: no reader is handed it, and no view's id depends on it.
  */
 export const mergeLayers = (layers: readonly LayerEntries[]): Merged => {
   const merged: Merged = new Map()
   for (const { layer, entries } of layers) {
     for (const [key, { value, version, locked }] of entries) {
-      if (merged.size > 0 && merged.get(key)?.locked) continue
+      if ((merged.size > 0 && merged.get(key)?.locked) || isReserved(key)) continue
       merged.set(key, { value, layer, version, locked: locked === true })
     }
   }

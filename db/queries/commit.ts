@@ -21,7 +21,10 @@ export type Committed =
       /** Left in the outbox for whoever publishes; `null` when the pointer did not move. */
       mark: string | null
     }
-  /** Something moved since the state was loaded, or the idempotency key was taken. Nothing was written. */
+  /**
+   * Something moved since the state was loaded: the scope itself, a policy it inherits, or another shared scope that
+   * began a rollout; or the idempotency key was taken. Nothing was written.
+   */
   | { kind: "conflict" }
 
 const commit = textQuery<{ outcome: string; at: string | null; seq: string | null; mark: string | null }>(
@@ -48,6 +51,9 @@ export const commitScope = async (
 
 const documentOf = (decided: Commit) => ({
   pointer: decided.pointer ?? null,
+  ...(decided.policy === undefined ? {} : { policy: decided.policy }),
+  inherited: Object.fromEntries(Object.entries(decided.inherited).filter(([, version]) => version !== 0)),
+  notices: decided.notices,
   ...withEmptyRelease(decided),
   versions: decided.versions,
   newChanges: decided.changes.filter(({ isNew }) => isNew).map(newChange),

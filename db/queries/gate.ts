@@ -1,4 +1,4 @@
-import type { ChangeState, Instant, Plan } from "../../core/change/change.ts"
+import type { ChangeContent, ChangeState, Instant, Plan } from "../../core/change/change.ts"
 import type { Environment } from "../../core/environment.ts"
 import {
   type ArmEvidence,
@@ -10,12 +10,14 @@ import {
   type OutcomeReport,
   TOKEN_INSTANCES_MAX,
 } from "../../core/gate/evidence.ts"
+import type { WaveEvidence } from "../../core/gate/waves.ts"
 import type { ChangeId, ScopeId, TenantId, TokenId } from "../../core/ids.ts"
 import type { Arm } from "../../core/release/arms.ts"
 import { parseRevision } from "../../core/release/revision.ts"
 import { toInstant } from "../instant.ts"
 import type { Runner } from "../open.ts"
 import { textQuery } from "../text-query.ts"
+import { type WaveEvidenceRow, waveEvidenceOf } from "./waves.ts"
 
 /** Why a report does not count: over, sent before, about no rollout at all, or of one instance too many. */
 export type IgnoredReason = "step_over" | "seen" | "no_rollout" | "too_many_instances"
@@ -26,7 +28,17 @@ export interface WatchedRollout {
   step: number
   plan: Plan
   status: ChangeState
+  /** What the change's policy asks of the gate other than the default. */
+  gate?: ChangeContent["gate"]
   evidence: Evidence
+  /** Of the step before, where everyone was switched over at once and nobody is left to compare with. */
+  before?: Evidence
+}
+
+/** The platform's or tier's rollout that is under way, as this tenant's reports see it. */
+export interface WatchedWaves extends Omit<WatchedRollout, "evidence" | "before"> {
+  scope: ScopeId
+  evidence: WaveEvidence
 }
 
 export type Recorded =
@@ -40,6 +52,7 @@ export type Recorded =
       kind: "recorded"
       ignored: readonly { index: number; reason: IgnoredReason }[]
       rollout: WatchedRollout | null
+      waves: WatchedWaves | null
     }
 
 type GroupRow = [Arm, boolean, boolean, number, number, number]
@@ -56,12 +69,23 @@ interface EvidenceRow {
   pairedExpected: number
 }
 
+type RolloutRow = Omit<WatchedRollout, "gate" | "evidence" | "before"> & {
+  gate: ChangeContent["gate"] | null
+  evidence: EvidenceRow | null
+  before: EvidenceRow | null
+}
+type WavesRow = Omit<WatchedWaves, "gate" | "evidence"> & {
+  gate: ChangeContent["gate"] | null
+  evidence: WaveEvidenceRow
+}
+
 type RecordedRow =
   | { refused: "suspended" | "revoked" | "unknown_revision"; index?: number }
   | {
       refused?: never
       reasons: [number, IgnoredReason][]
-      rollout: (Omit<WatchedRollout, "evidence"> & { evidence: EvidenceRow | null }) | null
+      rollout: RolloutRow | null
+      waves: WavesRow | null
     }
 
 const record = textQuery<{ recorded: string | null }>(
@@ -101,13 +125,27 @@ export const recordOutcomes = async (
   const recorded = JSON.parse(row.recorded) as RecordedRow
   if (recorded.refused === "unknown_revision") return { kind: "unknown_revision", index: recorded.index ?? 0 }
   if (recorded.refused !== undefined) return { kind: recorded.refused }
-  const { reasons, rollout } = recorded
+  const { reasons, rollout, waves } = recorded
   return {
     kind: "recorded",
     ignored: reasons.map(([index, reason]) => ({ index, reason })),
-    rollout: rollout && { ...rollout, evidence: evidenceOf(rollout.evidence) },
+    rollout: rollout && rolloutOf(rollout),
+    waves: waves && wavesOf(waves),
   }
 }
+
+const rolloutOf = ({ gate, evidence, before, ...rollout }: RolloutRow): WatchedRollout => ({
+  ...rollout,
+  ...(gate && { gate }),
+  evidence: evidenceOf(evidence),
+  ...(before && { before: evidenceOf(before) }),
+})
+
+const wavesOf = ({ gate, evidence, ...waves }: WavesRow): WatchedWaves => ({
+  ...waves,
+  ...(gate && { gate }),
+  evidence: waveEvidenceOf(evidence),
+})
 
 /** What was reported of one step of a change. */
 export const readGate = async (

@@ -1,6 +1,6 @@
 import type { ChangeId, ChunkId, ReleaseId, Tier } from "../../core/ids.ts"
 import { EMPTY_CHUNK, EMPTY_RELEASE } from "../../core/release/compile.ts"
-import type { Manifest, Pointer } from "../../core/release/release.ts"
+import type { Audience, Manifest, Pointer } from "../../core/release/release.ts"
 import { toInstant } from "../instant.ts"
 
 /** What the reading functions return: one row for the state, one for each manifest and chunk, texts unescaped. */
@@ -21,6 +21,7 @@ export interface PointerRow {
   candidate_change_id: ChangeId
   candidate_step: number
   candidate_weight_bp: number
+  candidate_audience: Audience | null
 }
 
 export const pointerOf = (row: PointerRow | null): Pointer => {
@@ -36,6 +37,7 @@ export const pointerOf = (row: PointerRow | null): Pointer => {
       changeId: row.candidate_change_id,
       step: row.candidate_step,
       weightBp: row.candidate_weight_bp,
+      ...(row.candidate_audience && { audience: row.candidate_audience }),
     },
   }
 }

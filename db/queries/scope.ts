@@ -1,6 +1,6 @@
 import { and, eq, sql } from "drizzle-orm"
 import type { Change } from "../../core/change/change.ts"
-import type { ScopeState } from "../../core/change/scope-state.ts"
+import type { LayerPolicy, ScopeState } from "../../core/change/scope-state.ts"
 import type { Environment } from "../../core/environment.ts"
 import type { ChangeId, ConfigKey, ReleaseId, ScopeId, Tier } from "../../core/ids.ts"
 import { murmur3 } from "../../core/release/bucket.ts"
@@ -22,6 +22,8 @@ export interface LoadRequest {
   /** Keys whose chunks, last versions and metadata are wanted. */
   keys: readonly ConfigKey[]
   changeId?: ChangeId
+  /** More changes that are wanted whatever their state. */
+  changes?: readonly ChangeId[]
   /** Releases besides the stable one and the candidate. */
   releases?: readonly ReleaseId[]
   allChunks?: boolean
@@ -36,6 +38,8 @@ interface LoadedState {
   tier: Tier | null
   rev: number
   pointer: PointerRow | null
+  policies: readonly LayerPolicy[]
+  elsewhere: ScopeState["elsewhere"]
   changes: (Omit<Change, "versions"> & { versions: Change["versions"] | null })[]
   /** The latest few of each asked key, newest first. */
   latest: Record<ConfigKey, VersionMetadata[]>
@@ -45,8 +49,8 @@ interface LoadedState {
 }
 
 const load = textQuery<DocumentRow>(
-  `select kind, id, body from hotswap.load_scope($1, $2, $3::text::jsonb, $4, $5::text::jsonb, $6::text::boolean, $7)`,
-  ["scope", "environment", "keys", "changeId", "releases", "allChunks", "idempotencyKey"],
+  `select kind, id, body from hotswap.load_scope($1, $2, $3::text::jsonb, $4::text::jsonb, $5::text::jsonb, $6::text::boolean, $7)`,
+  ["scope", "environment", "keys", "changes", "releases", "allChunks", "idempotencyKey"],
 )
 
 /**
@@ -57,12 +61,12 @@ export const loadScope = async (
   runner: Runner,
   request: LoadRequest,
 ): Promise<{ state: ScopeState; replay: StoredReply | null } | null> => {
-  const { scope, environment, keys, changeId, releases, allChunks, idempotencyKey } = request
+  const { scope, environment, keys, changeId, changes, releases, allChunks, idempotencyKey } = request
   const rows = await runner.run(load, {
     scope,
     environment,
     keys: JSON.stringify(Object.fromEntries(keys.map((key) => [key, murmur3(key)]))),
-    changeId: changeId ?? null,
+    changes: JSON.stringify([...(changeId ? [changeId] : []), ...(changes ?? [])]),
     releases: JSON.stringify(releases ?? []),
     allChunks: String(allChunks ?? false),
     idempotencyKey: idempotencyKey ?? null,
@@ -76,6 +80,8 @@ export const loadScope = async (
     tier: loaded.tier,
     rev: loaded.rev,
     pointer: pointerOf(loaded.pointer),
+    policies: loaded.policies,
+    elsewhere: loaded.elsewhere,
     manifests,
     chunks,
     lastVersions: lastVersionsOf(loaded),

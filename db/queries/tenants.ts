@@ -2,6 +2,7 @@ import { and, eq, isNotNull, ne, sql } from "drizzle-orm"
 import type { AuditBody } from "../../core/audit/entry.ts"
 import type { Environment } from "../../core/environment.ts"
 import { PLATFORM, type ScopeId, type TenantId, type Tier } from "../../core/ids.ts"
+import { canonical, type Json } from "../../core/json.ts"
 import type { Database } from "../client.ts"
 import { changes } from "../schema/changes.ts"
 import { externalIds, tenants } from "../schema/tenants.ts"
@@ -99,6 +100,10 @@ export const updateTenant = (
       if (update.expectedVersion !== undefined && update.expectedVersion !== before.version)
         return { kind: "stale", version: before.version }
       const { externalIds: external, ...values } = update.patch
+      if (isAlready(before, update.patch)) {
+        await remember(tx, reply, before)
+        return { kind: "updated", tenant: before }
+      }
       await tx.db
         .update(tenants)
         .set({ ...values, version: before.version + 1, updatedAt: sql`clock_timestamp()` })
@@ -111,6 +116,15 @@ export const updateTenant = (
       return { kind: "updated", tenant }
     }),
   )
+
+/** What alters nothing is no update: it spends no version and leaves no entry in the audit. */
+const isAlready = (before: TenantRow, { externalIds: external, ...values }: TenantPatch): boolean =>
+  Object.entries(values).every(
+    ([name, value]) =>
+      value === undefined || canonical(value as Json) === canonical(before[name as keyof TenantRow] as Json),
+  ) &&
+  (external === undefined ||
+    canonical([...new Set(external)].sort()) === canonical([...before.externalIds].sort()))
 
 const lock = async (tx: TenantTx): Promise<TenantRow | null> => {
   await tx.db

@@ -80,15 +80,16 @@ const isThere = async (tx: TenantTx): Promise<boolean> => {
   )
 }
 
-/** Oldest first; `after` is the last one of the page before. */
+/** Oldest first; `after` is the last one of the page before. With an environment, only those bound to it. */
 export const listTokens = (
   database: Database,
   scope: ScopeId,
-  { limit, after }: { limit: number; after?: TokenId },
+  { limit, after, environment }: { limit: number; after?: TokenId; environment?: Environment },
 ): Promise<TokenRow[]> =>
   withTenant(database, scope, async (tx) => {
     const from = after === undefined ? undefined : gt(tokens.tokenId, after)
-    const own = and(eq(tokens.tenantId, scope), from)
+    const bound = environment === undefined ? undefined : eq(tokens.environment, environment)
+    const own = and(eq(tokens.tenantId, scope), from, bound)
     return (await tx.db
       .select(columns)
       .from(tokens)

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm"
-import { bigint, boolean, foreignKey, index, jsonb, primaryKey, text } from "drizzle-orm/pg-core"
+import { bigint, boolean, foreignKey, index, integer, jsonb, primaryKey, text } from "drizzle-orm/pg-core"
 import type { Approval, ChangeContent, ChangeState, Comment } from "../../core/change/change.ts"
 import { environment, instant, tenantId } from "./columns.ts"
 import { ownRows, systemRows } from "./policies.ts"
@@ -28,6 +28,8 @@ export const changes = hotswap.table(
     /** When the clock should look at it next. */
     dueAt: instant("due_at"),
     updatedAt: instant("updated_at").notNull(),
+    /** How often the clock has looked at it since it last became something else. */
+    looks: integer("looks").notNull().default(0),
   },
   (t) => [
     primaryKey({ columns: [t.tenantId, t.changeId] }),
@@ -37,5 +39,6 @@ export const changes = hotswap.table(
     index("changes_due").on(t.dueAt).where(sql`${t.dueAt} is not null`),
     ownRows(t.tenantId),
     systemRows(),
+    systemRows("update"),
   ],
 )

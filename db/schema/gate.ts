@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm"
 import { bigint, foreignKey, integer, primaryKey, text } from "drizzle-orm/pg-core"
 import { changes } from "./changes.ts"
 import { environment, instant, tenantId } from "./columns.ts"
-import { ownRows } from "./policies.ts"
+import { ownRows, systemRows } from "./policies.ts"
 import { hotswap } from "./schema.ts"
 
 const count = (name: string) => bigint(name, { mode: "number" }).notNull().default(0)
@@ -63,5 +63,7 @@ export const gateInstances = hotswap.table(
       foreignColumns: [gateSteps.tenantId, gateSteps.changeId, gateSteps.step],
     }).onDelete("cascade"),
     ownRows(t.tenantId),
+    systemRows(),
+    systemRows("delete"),
   ],
 )

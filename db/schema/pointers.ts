@@ -1,5 +1,7 @@
 import { sql } from "drizzle-orm"
-import { bigint, check, foreignKey, integer, primaryKey, text, unique } from "drizzle-orm/pg-core"
+import { bigint, check, foreignKey, integer, jsonb, primaryKey, text, unique } from "drizzle-orm/pg-core"
+import type { LayerPolicy } from "../../core/change/scope-state.ts"
+import type { Audience } from "../../core/release/release.ts"
 import { environment, instant, tenantId } from "./columns.ts"
 import { inheritedRows, ownRows } from "./policies.ts"
 import { releases } from "./releases.ts"
@@ -13,6 +15,8 @@ export const heads = hotswap.table(
     tenantId: tenantId(),
     environment: environment(),
     rev: bigint("rev", { mode: "number" }).notNull(),
+    /** The scope's own policy as its stable release holds it, copied so that all layers' are read at once. */
+    policy: jsonb("policy").$type<Omit<LayerPolicy, "scope">>(),
   },
   (t) => [
     primaryKey({ columns: [t.tenantId, t.environment] }),
@@ -41,6 +45,8 @@ export const pointers = hotswap.table(
     /** Why it moved. */
     changeId: text("change_id"),
     cause: text("cause").notNull(),
+    /** Of the platform and tiers: which tenants get the candidate besides the share, and which do not. */
+    candidateAudience: jsonb("candidate_audience").$type<Audience>(),
   },
   (t) => [
     primaryKey({ columns: [t.tenantId, t.environment, t.seq] }),
@@ -54,6 +60,10 @@ export const pointers = hotswap.table(
     check(
       "pointers_whole_candidate",
       sql`num_nulls(${t.candidateRelease}, ${t.candidateChangeId}, ${t.candidateStep}, ${t.candidateWeightBp}) in (0, 4)`,
+    ),
+    check(
+      "pointers_shared_audience",
+      sql`${t.candidateAudience} is null or (${t.candidateRelease} is not null and ${t.tenantId} like '~%')`,
     ),
     ownRows(t.tenantId),
     inheritedRows(t.tenantId),

@@ -38,5 +38,5 @@ export const rowNamed = (externalId: AnyPgColumn) =>
   })
 
 /** Every tenant's rows, for the system role; its grants say which columns and whether to delete. */
-export const systemRows = (use: "select" | "delete" = "select") =>
+export const systemRows = (use: "select" | "update" | "delete" = "select") =>
   pgPolicy(`system_${use}`, { as: "permissive", for: use, to: systemRole, using: sql`true` })

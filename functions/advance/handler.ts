@@ -1,7 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises"
 import type { InvocationContext, TaskHandler } from "../http/events.ts"
 import { type AdvancePlatform, composeAdvance } from "../platform/compose-advance.ts"
-import { type Advance, type AdvanceResult, type AdvanceTask, createAdvance } from "./advance.ts"
+import { type Advance, createAdvance } from "./advance.ts"
+import { type Look, parseTask } from "./tasks.ts"
 
 let composed: { platform: AdvancePlatform; advance: Advance } | undefined
 
@@ -15,10 +16,11 @@ const EVERY_MS = 1_000
 const RUNS_MS = 57_000
 const SPARE_MS = 2_000
 
-const isTask = (event: unknown): event is AdvanceTask =>
+/** An event of EventBridge's own schedule. */
+const isSchedule = (event: unknown): boolean =>
   typeof event === "object" &&
   event !== null &&
-  typeof (event as { changeId?: unknown }).changeId === "string"
+  (event as { "detail-type"?: unknown })["detail-type"] === "Scheduled Event"
 
 /** Looks each second of its minute, so that a hold ends when it should. */
 const keepTicking = async (platform: AdvancePlatform, advance: Advance, context: InvocationContext) => {
@@ -35,11 +37,13 @@ const keepTicking = async (platform: AdvancePlatform, advance: Advance, context:
   return { moved }
 }
 
-/** A state machine's task names its change; a schedule names none and gets whatever is due done. */
-export const handler: TaskHandler<unknown, AdvanceResult | { moved: number }> = async (event, context) => {
+/** A schedule gets whatever is due done; all else is a task of a state machine, and says what it wants of which change. */
+export const handler: TaskHandler<unknown, Look | { moved: number }> = async (event, context) => {
   composed ??= compose()
   const { platform, advance } = composed
-  const result = isTask(event) ? await advance.step(event) : await keepTicking(platform, advance, context)
+  const result = isSchedule(event)
+    ? await keepTicking(platform, advance, context)
+    : await advance.task(parseTask(event))
   await platform.background.settled()
   return result
 }

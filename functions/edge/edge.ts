@@ -1,10 +1,12 @@
 import type { Refusal } from "../../core/errors.ts"
+import { parseRevision } from "../../core/release/revision.ts"
 import { type Answers, armFor, type Body, createAnswers, isKnown, viewResponse } from "./answers.ts"
 import { forward } from "./forward.ts"
 import { createLastKnownGood } from "./last-known-good.ts"
 import { createOrigin, type OriginAnswer } from "./origin.ts"
 import type { Arm } from "./pointer.ts"
 import { createPointers, type Pointers, type Reading } from "./pointers.ts"
+import { createPush } from "./push.ts"
 import { createReaders, type Reader, seesTenant } from "./readers.ts"
 import {
   configNotFound,
@@ -19,6 +21,8 @@ import {
 import { createRouter, OUTCOMES_PATH, VIEWS_PATH, type ViewRequest } from "./route.ts"
 import { type Bindings, type RequestLife, readSettings, type Settings } from "./runtime.ts"
 import { type Scope, scopeOf } from "./scope.ts"
+import { SECURITY_HEADERS } from "./security.ts"
+import { createStreams } from "./stream.ts"
 import { type Caller, createViews } from "./views.ts"
 
 /** Everything one isolate keeps in memory, wired once. */
@@ -87,6 +91,15 @@ const answerFromViews = async (
   return kept ? await answer(kept, kept.pointer.stable) : first
 }
 
+/** A revision that the client was told of, and will not go back from. */
+const AT_LEAST = "hotswap-at-least"
+
+const pointerFor = (pointers: Pointers, scope: Scope, request: Request, caller: Caller) => {
+  const wanted = parseRevision(request.headers.get(AT_LEAST) ?? "")
+  if (wanted) return pointers.reach(scope, wanted, caller)
+  return pointers.ready(scope, caller) ?? pointers.obtain(scope, caller)
+}
+
 const answerView = async (
   parts: Parts,
   request: Request,
@@ -98,7 +111,9 @@ const answerView = async (
   if (refused) return problemResponse(refused)
   const scope = scopeOf(asked.tenantId, reader.environment)
   const caller = callerOf(request, life)
-  const found = parts.pointers.ready(scope, caller) ?? (await parts.pointers.obtain(scope, caller))
+  const asking = pointerFor(parts.pointers, scope, request, caller)
+  // A promise would cost every read of what is in memory a turn.
+  const found = asking instanceof Promise ? await asking : asking
   if (typeof found === "string") return failureOf(found, asked)
   const revoked = refusalAfter(found, asked, reader)
   if (revoked) return problemResponse(revoked)
@@ -115,10 +130,12 @@ const answerView = async (
   return viewResponse(answer.arm, answer.reading, answer.body)
 }
 
-const health = (): Response =>
-  new Response('{"status":"ok"}', {
-    headers: { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" },
-  })
+const HEALTH_HEADERS = {
+  ...SECURITY_HEADERS,
+  "content-type": "application/json; charset=utf-8",
+  "cache-control": "no-store",
+}
+const health = (): Response => new Response('{"status":"ok"}', { headers: HEALTH_HEADERS })
 
 const READ_METHODS = "GET, HEAD, OPTIONS"
 const allowed = (): Response => new Response(null, { status: 204, headers: { allow: READ_METHODS } })
@@ -145,6 +162,8 @@ export const createEdge = (bindings: Bindings): Edge => {
   const parts: Parts = { pointers, answers: createAnswers(views) }
   const routeOf = createRouter(settings.environments)
   const judge = createReaders(settings.readerKeys, settings.environments)
+  const push = createPush(bindings.STREAM_HUB, settings)
+  const streams = createStreams({ ...settings, pointers, push })
 
   return async (request, life) => {
     const { method } = request
@@ -152,7 +171,13 @@ export const createEdge = (bindings: Bindings): Edge => {
     const reads = method === "GET" || method === "HEAD"
     if (route.kind === "health" && reads) return health()
     if (route.kind === "hidden") return problemResponse(routeUnknown(route.path))
-    if (route.kind === "view" && method === "OPTIONS") return allowed()
+    if ((route.kind === "view" || route.kind === "stream") && method === "OPTIONS") return allowed()
+    if (route.kind === "stream" && method === "GET")
+      return await streams.open(
+        request,
+        await judge(request.headers.get("authorization")),
+        callerOf(request, life),
+      )
     if (route.kind === "view" && reads) {
       const reader = await judge(request.headers.get("authorization"))
       if (reader === "invalid") return problemResponse(unauthenticated())

@@ -1,4 +1,5 @@
 import type { PointerDocument } from "../../core/release/pointer-document.ts"
+import { formatRevision, type Revision } from "../../core/release/revision.ts"
 import { parsePointer } from "./pointer.ts"
 import { type Settings, warn } from "./runtime.ts"
 import { partName, type Scope, type ViewPart } from "./scope.ts"
@@ -8,7 +9,13 @@ export type OriginAnswer<T> = T | "absent" | "unreachable"
 
 /** What the edge asks the read function for itself. */
 export interface Origin {
-  pointer(scope: Scope, trace: string | null, deadlineMs: number): Promise<OriginAnswer<PointerDocument>>
+  pointer(
+    scope: Scope,
+    trace: string | null,
+    deadlineMs: number,
+    /** A revision that is known to be: the origin looks further than its memory for it. */
+    wanted?: Revision | null,
+  ): Promise<OriginAnswer<PointerDocument>>
   /** The text, not yet checked to be the view's. */
   view(scope: Scope, part: ViewPart, trace: string | null): Promise<OriginAnswer<string>>
 }
@@ -52,11 +59,11 @@ export const createOrigin = (settings: Settings): Origin => {
   }
 
   return {
-    pointer: async (scope, trace, deadlineMs) => {
+    pointer: async (scope, trace, deadlineMs, wanted = null) => {
       // The age counts from before the question was sent: rather a little too old than too young.
       const askedAtMs = Date.now()
       return await ask(
-        `/internal/pointer/${scope.name}`,
+        `/internal/pointer/${scope.name}${wanted ? `?atLeast=${formatRevision(wanted)}` : ""}`,
         trace,
         deadlineMs,
         "TENANT_NOT_FOUND",

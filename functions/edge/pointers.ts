@@ -1,5 +1,6 @@
 import type { ViewId } from "../../core/ids.ts"
 import { LAST_KNOWN_GOOD_MS, type PointerDocument } from "../../core/release/pointer-document.ts"
+import { formatRevision, isBehind, type Revision } from "../../core/release/revision.ts"
 import { viewBits } from "../../core/release/view-id.ts"
 import { Bounded } from "./bounded.ts"
 import { Flights, LATE, waitFor } from "./flights.ts"
@@ -24,6 +25,11 @@ export interface Pointers {
   obtain(scope: Scope, caller: Caller): Promise<Reading | "absent" | "unreachable">
   /** Asks at once, whatever the age: a view that the pointer names is gone. */
   renew(scope: Scope, caller: Caller): Promise<Reading | "absent" | "unreachable">
+  /**
+   * For who was told of this revision: waits until it is here. What it gives may yet be older, if the origin does not
+   * know of it either.
+   */
+  reach(scope: Scope, wanted: Revision, caller: Caller): Promise<Reading | "absent" | "unreachable">
   /** Takes up the last known good with its stable view, unless what is held is newer. */
   restore(scope: Scope, caller: Caller): Promise<Reading | null>
 }
@@ -37,6 +43,9 @@ interface Parts {
 
 type Refreshed = "current" | "absent" | "unreachable"
 
+/** What ends a refresh without asking the origin: a young pointer, nothing at all, or one that has this revision. */
+type Need = "young" | "told now" | Revision
+
 const MEMORY_BYTES = 16 * 1_048_576
 const POINTER_BYTES = 4_000
 const REVOKED_BYTES = 100
@@ -47,12 +56,18 @@ const RETRY_MS = 500
 const LOST_AFTER_MS = 30_000
 /** Where nothing is known that could be told instead, a late answer is better than none: so many deadlines are waited. */
 const PATIENCE = 3
+/** What the origin did not know of is not asked for again so soon. */
+const UNKNOWN_MS = 5_000
+const UNKNOWN_MAX = 1_000
+/** A refresh that was under way may have asked before the revision was there. */
+const REACHES_MAX = 2
 /** How often the origin is asked for a pointer whose views can be had. */
 const QUESTIONS_MAX = 3
 
 export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Parts): Pointers => {
   const memory = new Bounded<HeldPointer>(MEMORY_BYTES)
   const failedAtMs = new Bounded<number>(10_000)
+  const unknownAtMs = new Bounded<number>(UNKNOWN_MAX)
   const refreshes = new Flights<Refreshed>(LOST_AFTER_MS)
   const restores = new Flights<boolean>(LOST_AFTER_MS)
 
@@ -128,14 +143,22 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
     return "current"
   }
 
-  const attempt = async (scope: Scope, caller: Caller, force: boolean): Promise<Refreshed> => {
+  const suffices = (pointer: HeldPointer, need: Need): boolean => {
+    if (need === "told now") return false
+    if (need !== "young") return !isBehind(pointer.revision, need)
+    return ageOf(pointer, Date.now()) <= pointer.staleness.freshMs
+  }
+
+  const attempt = async (scope: Scope, caller: Caller, need: Need): Promise<Refreshed> => {
     const shared = await readSharedPointer(scope)
     if (shared) adopt(scope, shared)
     const known = held(scope)
-    if (!force && known && ageOf(known, Date.now()) <= known.staleness.freshMs) return "current"
+    if (known && suffices(known, need)) return "current"
+    const wanted = typeof need === "string" ? null : need
     // The pointer may move between two questions and the view it named be gone: then ask for where it is now.
     for (let question = 0; question < QUESTIONS_MAX; question++) {
-      const told = await origin.pointer(scope, caller.trace(), known ? deadlineMs : deadlineMs * PATIENCE)
+      const waitMs = known ? deadlineMs : deadlineMs * PATIENCE
+      const told = await origin.pointer(scope, caller.trace(), waitMs, wanted)
       if (told === "unreachable") return failed(scope)
       if (told === "absent") {
         caller.waitUntil(forget(scope, known !== null))
@@ -147,10 +170,10 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
     return failed(scope)
   }
 
-  const refresh = (scope: Scope, caller: Caller, force = false): Promise<Refreshed> =>
+  const refresh = (scope: Scope, caller: Caller, need: Need = "young"): Promise<Refreshed> =>
     refreshes.join(scope.name, caller, async () => {
       try {
-        return await attempt(scope, caller, force)
+        return await attempt(scope, caller, need)
       } catch (error) {
         warn("refresh failed", { scope: scope.name, error: String(error) })
         return failed(scope)
@@ -183,8 +206,8 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
     return done === true && pointer ? readingOf(pointer) : null
   }
 
-  const awaitRefresh = async (scope: Scope, caller: Caller, force: boolean) => {
-    const refreshed = refresh(scope, caller, force)
+  const awaitRefresh = async (scope: Scope, caller: Caller, need: Need) => {
+    const refreshed = refresh(scope, caller, need)
     const outcome = await waitFor(refreshed, deadlineMs)
     if (outcome === "absent") return "absent"
     if (outcome === LATE) failed(scope)
@@ -195,6 +218,23 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
     const late = await waitFor(refreshed, deadlineMs * (PATIENCE - 1))
     const arrived = held(scope)
     return late === "absent" ? late : arrived ? readingOf(arrived) : "unreachable"
+  }
+
+  const reach: Pointers["reach"] = async (scope, wanted, caller) => {
+    const name = `${scope.name} ${formatRevision(wanted)}`
+    for (let left = REACHES_MAX; ; left--) {
+      const pointer = held(scope)
+      if (pointer && !isBehind(pointer.revision, wanted)) return readingOf(pointer)
+      const isUnknown = Date.now() - (unknownAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < UNKNOWN_MS
+      if (pointer && (isUnknown || failedWithin(scope, RETRY_MS))) return readingOf(pointer)
+      const found = await awaitRefresh(scope, caller, wanted)
+      if (typeof found === "string") return found
+      if (left === 1) {
+        const isAnswered = !failedWithin(scope, RETRY_MS)
+        if (isAnswered && isBehind(found.pointer.revision, wanted)) unknownAtMs.set(name, Date.now(), 1)
+        return found
+      }
+    }
   }
 
   return {
@@ -208,11 +248,13 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
     },
     obtain: async (scope, caller) => {
       const before = held(scope)
-      if (!before || !failedWithin(scope, GRACE_MS)) return await awaitRefresh(scope, caller, false)
+      if (before && suffices(before, "young")) return readingOf(before)
+      if (!before || !failedWithin(scope, GRACE_MS)) return await awaitRefresh(scope, caller, "young")
       refreshBehind(scope, caller)
       return readingOf(before)
     },
-    renew: async (scope, caller) => await awaitRefresh(scope, caller, true),
+    renew: async (scope, caller) => await awaitRefresh(scope, caller, "told now"),
+    reach,
     restore,
   }
 }

@@ -2,6 +2,7 @@ import type { Environment } from "../../core/environment.ts"
 import { Refusal } from "../../core/errors.ts"
 import type { ConfigKey, TenantId } from "../../core/ids.ts"
 import { problemDocument, problemHeaders } from "../../core/problem.ts"
+import { SECURITY_HEADERS } from "./security.ts"
 
 // The edge says of a read what the origin would: the same codes in the same words.
 
@@ -38,6 +39,6 @@ export const problemResponse = (refusal: Refusal): Response => {
   const document = problemDocument(refusal, instance)
   return new Response(JSON.stringify(document), {
     status: document.status,
-    headers: { ...problemHeaders(refusal.code), "hotswap-request-id": instance },
+    headers: { ...SECURITY_HEADERS, ...problemHeaders(refusal.code), "hotswap-request-id": instance },
   })
 }

@@ -13,13 +13,19 @@ export interface ViewRequest {
   bothArms: boolean
 }
 
-export type Route = ViewRequest | { kind: "health" } | { kind: "hidden"; path: string } | { kind: "forward" }
+export type Route =
+  | ViewRequest
+  | { kind: "health" }
+  | { kind: "stream" }
+  | { kind: "hidden"; path: string }
+  | { kind: "forward" }
 
 const VIEW_PATH = /^\/api\/v1\/configs\/tenant\/([^/]+)$/
 /** What is below this is read from the read function. */
 export const VIEWS_PATH = "/api/v1/configs/tenant/"
 /** What this names is for the function that hears what clients saw. */
 export const OUTCOMES_PATH = "/api/v1/outcomes"
+const STREAM_PATH = "/api/v1/stream"
 /** Questions that only the origin answers. */
 const ORIGIN_ONLY = ["asOf", "detail", "preview"]
 const ANSWERED = ["environment", "key", "targetingKey", "arms"]
@@ -73,6 +79,7 @@ const viewRequest = (url: URL, environments: readonly Environment[]): ViewReques
 const parseRoute = (address: string, environments: readonly Environment[]): Route => {
   const url = new URL(address)
   if (url.pathname === "/health") return { kind: "health" }
+  if (url.pathname === STREAM_PATH) return { kind: "stream" }
   if (isInternal(url.pathname)) return { kind: "hidden", path: url.pathname }
   return viewRequest(url, environments) ?? { kind: "forward" }
 }

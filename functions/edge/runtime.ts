@@ -24,6 +24,12 @@ export interface RequestLife {
   waitUntil(promise: Promise<unknown>): void
 }
 
+/** The part of a Durable Object namespace that is used here. */
+export interface HubNamespace {
+  idFromName(name: string): unknown
+  get(id: unknown): { fetch(url: string, init: { signal: AbortSignal }): Promise<Response> }
+}
+
 /** What the Worker is deployed with. */
 export interface Bindings {
   /** Base URLs of the read function and of the one that takes all the rest. */
@@ -38,6 +44,14 @@ export interface Bindings {
   LAST_KNOWN_GOOD: KeyValueStore
   /** Names in the order of promotion, with commas between. */
   HOTSWAP_ENVIRONMENTS: string
+  /** Where Redis tells of moves; without it, or without Redis, streams look for themselves and hear later. */
+  STREAM_HUB?: HubNamespace
+  UPSTASH_REDIS_REST_URL?: string
+  UPSTASH_REDIS_REST_TOKEN?: string
+  /** Among how many hubs the tenants are shared out; 4 if left out. */
+  STREAM_HUBS?: string
+  /** Streams that one isolate, and one hub, holds open; 10,000 if left out. */
+  STREAMS_MAX?: string
   /** How long a read waits for the origin before it is given the last known good; 3,000 if left out. */
   ORIGIN_DEADLINE_MS?: string
 }
@@ -50,8 +64,12 @@ export interface Settings {
   readerKeys: string
   environments: readonly Environment[]
   originDeadlineMs: number
+  hubs: number
+  streamsMax: number
 }
 
+const HUBS = 4
+const STREAMS_MAX = 10_000
 const ORIGIN_DEADLINE_MS = 3_000
 
 const baseUrl = (name: string, text: string): string => {
@@ -59,6 +77,15 @@ const baseUrl = (name: string, text: string): string => {
   if (protocol !== "https:" && protocol !== "http:") throw new Error(`${name} is not a web address`)
   return origin
 }
+
+const countOf = (name: string, text: string | undefined, otherwise: number): number => {
+  const count = Number(text ?? otherwise)
+  if (!Number.isSafeInteger(count) || count < 1) throw new Error(`${name} is not a number above zero`)
+  return count
+}
+
+export const streamsMaxOf = ({ STREAMS_MAX: text }: Pick<Bindings, "STREAMS_MAX">): number =>
+  countOf("STREAMS_MAX", text, STREAMS_MAX)
 
 /** Throws on what would make every answer wrong, so that a bad deployment shows at its first request. */
 export const readSettings = (bindings: Bindings): Settings => {
@@ -73,6 +100,8 @@ export const readSettings = (bindings: Bindings): Settings => {
     readerKeys: bindings.READER_PUBLIC_KEYS,
     environments: parseEnvironments(bindings.HOTSWAP_ENVIRONMENTS),
     originDeadlineMs: deadlineMs,
+    hubs: countOf("STREAM_HUBS", bindings.STREAM_HUBS, HUBS),
+    streamsMax: streamsMaxOf(bindings),
   }
 }
 

@@ -1,6 +1,8 @@
 import { createEdge, type Edge } from "./edge.ts"
 import type { Bindings, RequestLife } from "./runtime.ts"
 
+export { StreamHub } from "./stream-hub.ts"
+
 let wired: { bindings: Bindings; edge: Edge } | null = null
 
 /** The bindings of an isolate do not change, so what is made of them lasts as long as it does. */

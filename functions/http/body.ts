@@ -25,5 +25,12 @@ export const readText = async (request: Request): Promise<string> => {
   return pieces.join("")
 }
 
+const BYTE_ORDER_MARK = "\ufeff"
+
 /** The body's text as strict JSON, whatever its content type says. Nothing at all reads as `{}`. */
-export const parseBody = (text: string): Json => (text.trim() === "" ? {} : parseJson(text))
+export const parseBody = (text: string): Json => {
+  // RFC 8259 has none; some editors write one, and trim() would take it for a blank.
+  if (text.startsWith(BYTE_ORDER_MARK))
+    throw new Refusal("BODY_NOT_JSON", "The body begins with a byte order mark; send it without.")
+  return text.trim() === "" ? {} : parseJson(text)
+}

@@ -1,16 +1,18 @@
 import { z } from "@hono/zod-openapi"
-import type { Action } from "../../core/access.ts"
+import type { Action, Role } from "../../core/access.ts"
 import { type Actor, type Change, isOpen } from "../../core/change/change.ts"
 import type { Command } from "../../core/change/command.ts"
-import { defaultPolicy } from "../../core/change/policy.ts"
 import type { ChangeId } from "../../core/ids.ts"
 import type { JsonObject } from "../../core/json.ts"
 import { json, permit, type Route, type RouteReply, route } from "../http/route.ts"
 import { type Decided, mutate } from "../platform/mutate.ts"
+import { policyAfter } from "../platform/policies.ts"
+import { ChangeShown } from "./change-shapes.ts"
+import { withConflict } from "./conflict.ts"
 import type { ManageDeps } from "./deps.ts"
 import { actorOf, changeNamed } from "./parse.ts"
-import { changeOf } from "./read-changes.ts"
-import { ChangePath, ChangeShown, Comment } from "./shapes.ts"
+import { changeOf, policyFor } from "./read-changes.ts"
+import { ChangePath, Comment } from "./shapes.ts"
 import { showAffected, showChange } from "./show.ts"
 import { type Asker, askedBy, shownChange } from "./submit.ts"
 
@@ -21,19 +23,20 @@ interface Act<Body extends z.ZodType> {
   summary: string
   action: Action
   body: Body
-  command: (changeId: ChangeId, actor: Actor, body: z.output<Body>) => Command
+  command: (changeId: ChangeId, actor: Actor, body: z.output<Body>, roles: readonly Role[]) => Command
 }
 
 const Remark = z.strictObject({ comment: Comment.optional() })
+const Remind = z.strictObject({})
 
-const shownAfter = (deps: ManageDeps, before: Change, decided: Decided): JsonObject => {
-  const { scope, environment } = before.content
-  const target = { scope, environment }
+const shownAfter = (deps: ManageDeps, before: Change, decided: Decided): JsonObject =>
   // What an ended change did cannot be told from what is stable now.
-  if (isOpen(before)) return shownChange(deps, target, decided)
-  const policy = defaultPolicy(scope, environment, deps.settings.environments)
-  return { ...showChange(decided.change ?? before, policy), affected: showAffected(decided.result) }
-}
+  isOpen(before)
+    ? shownChange(deps, decided)
+    : {
+        ...showChange(decided.change ?? before, policyAfter(deps, decided)),
+        affected: showAffected(decided.result),
+      }
 
 /** Carries out what somebody wants of a change, and answers with the change as it is then. */
 export const act = async (
@@ -46,17 +49,23 @@ export const act = async (
   const change = await changeOf(deps, changeId)
   const { scope, environment } = change.content
   permit(asker.principal, action, { scope, environment })
-  const outcome = await mutate(deps, {
-    scope,
-    environment,
-    ...askedBy(asker),
-    command,
-    keys: [],
-    changeId,
-    reply: (decided) => ({ status: 200, headers: {}, body: shownAfter(deps, change, decided), stamps: [] }),
-  })
-  if (outcome.kind === "nothing")
-    return json(200, showChange(change, defaultPolicy(scope, environment, deps.settings.environments)))
+  const outcome = await withConflict(deps, changeId, () =>
+    mutate(deps, {
+      scope,
+      environment,
+      ...askedBy(asker),
+      command,
+      keys: [],
+      changeId,
+      reply: (decided) => ({
+        status: 200,
+        headers: {},
+        body: shownAfter(deps, change, decided),
+        stamps: [],
+      }),
+    }),
+  )
+  if (outcome.kind === "nothing") return json(200, showChange(change, await policyFor(deps, change.content)))
   return json(outcome.reply.status, outcome.reply.body, { ...outcome.reply.headers })
 }
 
@@ -74,13 +83,14 @@ const actRoute = <Body extends z.ZodType>(deps: ManageDeps, spec: Act<Body>): Ro
     where: ({ params }) => ({ scope: changeNamed(params.changeId).scope, environment: null }),
     run: async ({ params, body, ...asker }) => {
       const { changeId } = changeNamed(params.changeId)
-      const command = spec.command(changeId, actorOf(asker.principal), body)
+      const { principal } = asker
+      const command = spec.command(changeId, actorOf(principal), body, principal.roles)
       return await act(deps, asker, changeId, spec.action, command)
     },
   })
 
 const remarked = (
-  type: "cancel" | "rollback" | "break_glass" | "review",
+  type: "cancel" | "rollback" | "review",
   spec: Omit<Act<typeof Remark>, "body" | "command">,
 ): Act<typeof Remark> => ({
   ...spec,
@@ -97,6 +107,30 @@ const bare = (type: "pause" | "resume", summary: string): Act<typeof Remark> => 
   command: (changeId, actor) => ({ type, changeId, actor }),
 })
 
+const breakGlass: Act<typeof Remark> = {
+  name: "break-glass",
+  operationId: "breakGlass",
+  summary: "Put a change live without the approvals it owes, if the policy lets you; it owes a review then",
+  action: "change.break_glass",
+  body: Remark,
+  command: (changeId, actor, { comment }, roles) => ({
+    type: "break_glass",
+    changeId,
+    actor,
+    roles,
+    comment,
+  }),
+}
+
+const remind: Act<typeof Remind> = {
+  name: "remind",
+  operationId: "remindApprovers",
+  summary: "Have those told again whose approval is due",
+  action: "change.comment",
+  body: Remind,
+  command: (changeId, actor) => ({ type: "remind", changeId, actor }),
+}
+
 /** What people do to a change besides approving it. */
 export const actionRoutes = (deps: ManageDeps): Route[] => [
   ...[
@@ -112,12 +146,7 @@ export const actionRoutes = (deps: ManageDeps): Route[] => [
       summary: "Put back what was stable before a change that is live",
       action: "change.control",
     }),
-    remarked("break_glass", {
-      name: "break-glass",
-      operationId: "breakGlass",
-      summary: "Put a change live without the approvals it owes; it owes a review then",
-      action: "change.break_glass",
-    }),
+    breakGlass,
     remarked("review", {
       name: "review",
       operationId: "reviewChange",
@@ -127,6 +156,7 @@ export const actionRoutes = (deps: ManageDeps): Route[] => [
     bare("pause", "Hold a rollout at its step"),
     bare("resume", "Let a paused rollout go on"),
   ].map((spec) => actRoute(deps, spec)),
+  actRoute(deps, remind),
   actRoute(deps, {
     name: "advance",
     operationId: "advanceChange",

@@ -1,21 +1,21 @@
 import { z } from "@hono/zod-openapi"
 import type { Principal } from "../../core/access.ts"
 import type { Change } from "../../core/change/change.ts"
-import { defaultPolicy } from "../../core/change/policy.ts"
+import type { Policy } from "../../core/change/policy.ts"
 import { holds, objection, owedStage, standingOf } from "../../core/change/stages.ts"
-import type { Environment } from "../../core/environment.ts"
 import { json, type Route, route } from "../http/route.ts"
 import { act } from "./actions.ts"
+import { ChangeListed, ChangeShown } from "./change-shapes.ts"
 import type { ManageDeps } from "./deps.ts"
 import { actorOf, changeNamed, scopeNamed } from "./parse.ts"
 import { listShownChanges } from "./read-changes.ts"
-import { ChangeListed, ChangePath, ChangeShown, Comment, Paging, page } from "./shapes.ts"
+import { ChangePath, Comment, Paging, page } from "./shapes.ts"
 
 /** Would this principal's approval count towards the stage that is due? */
-const awaits = (change: Change, principal: Principal, environments: readonly Environment[]): boolean => {
+const awaits = (change: Change, policy: Policy, principal: Principal): boolean => {
   const { scope, environment, author } = change.content
   if (principal.environment && principal.environment !== environment) return false
-  const standing = standingOf(change, defaultPolicy(scope, environment, environments))
+  const standing = standingOf(change, policy)
   const due = owedStage(standing)
   if (!due || !holds(principal.roles, due.role, scope)) return false
   const earlier = standing.flatMap(({ approvals }) => approvals.map(({ actor }) => actor))
@@ -46,25 +46,38 @@ const listRoute = (deps: ManageDeps): Route =>
       environment: principal.environment,
     }),
     run: async ({ query, scope, environment, principal }) => {
-      const wanted = (change: Change) => awaits(change, principal, deps.settings.environments)
+      const wanted = (change: Change, policy: Policy) => awaits(change, policy, principal)
       const states = ["awaiting_approval"]
       return json(200, await listShownChanges(deps, scope!, { ...query, environment, states }, wanted))
     },
   })
 
-const verdictRoute = (deps: ManageDeps, type: "approve" | "reject"): Route =>
+const SUMMARIES = {
+  approve: "Approve a change for the stage that is due",
+  reject: "Reject a change",
+  withdraw: "Take back your own approval of a change that has not started",
+} as const
+
+const Approve = z.strictObject({
+  comment: Comment.optional(),
+  contentHash: z
+    .string()
+    .max(64)
+    .optional()
+    .openapi({ description: "Of the change that you read: another one is CONTENT_HASH_STALE" }),
+})
+const Remark = z.strictObject({ comment: Comment.optional() })
+
+const verdictRoute = (deps: ManageDeps, type: "approve" | "reject" | "withdraw"): Route =>
   route({
     method: "post",
     path: `/api/v1/approvals/{changeId}/${type}`,
-    operationId: `${type}Change`,
+    operationId: type === "withdraw" ? "withdrawApproval" : `${type}Change`,
     tag: "Approvals",
-    summary: type === "approve" ? "Approve a change for the stage that is due" : "Reject a change",
+    summary: SUMMARIES[type],
     action: "change.approve",
     params: ChangePath,
-    body:
-      type === "approve"
-        ? z.strictObject({ comment: Comment.optional(), contentHash: z.string().max(64).optional() })
-        : z.strictObject({ comment: Comment.optional() }),
+    body: type === "approve" ? Approve : Remark,
     replies: { 200: { description: "The change as it is now", schema: ChangeShown } },
     where: ({ params }) => ({ scope: changeNamed(params.changeId).scope, environment: null }),
     run: async ({ params, body, ...asker }) => {
@@ -72,7 +85,7 @@ const verdictRoute = (deps: ManageDeps, type: "approve" | "reject"): Route =>
       const { roles } = asker.principal
       const told = { changeId, actor: actorOf(asker.principal), ...body }
       const command = type === "approve" ? { type, roles, ...told } : { type, ...told }
-      return await act(deps, asker, changeId, "change.approve", command as never)
+      return await act(deps, asker, changeId, "change.approve", command)
     },
   })
 
@@ -80,4 +93,5 @@ export const approvalRoutes = (deps: ManageDeps): Route[] => [
   listRoute(deps),
   verdictRoute(deps, "approve"),
   verdictRoute(deps, "reject"),
+  verdictRoute(deps, "withdraw"),
 ]

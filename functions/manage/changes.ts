@@ -2,23 +2,15 @@ import { z } from "@hono/zod-openapi"
 import { CHANGE_STATES } from "../../core/change/change.ts"
 import { json, type Route, route } from "../http/route.ts"
 import { misshapen } from "../http/validate.ts"
-import { rehearse } from "../platform/mutate.ts"
+import type { Decided } from "../platform/mutate.ts"
+import { ChangeBody, ChangeListed, ChangeShown } from "./change-shapes.ts"
 import type { ManageDeps } from "./deps.ts"
 import { changeNamed, environmentNamed, scopeNamed } from "./parse.ts"
+import { previewRoute } from "./preview.ts"
 import { listShownChanges, readChange } from "./read-changes.ts"
-import { ChangeBody, ChangeListed, ChangePath, ChangeShown, Paging, page } from "./shapes.ts"
-import { accepted, askedBy, shownChange, submission, submit } from "./submit.ts"
-import { wantedOf } from "./wanted.ts"
-
-const whereOfBody =
-  (deps: ManageDeps) =>
-  async (
-    { body }: { body: { tenantId: string; environment: string } },
-    principal: Parameters<typeof scopeNamed>[1],
-  ) => ({
-    scope: await scopeNamed(body.tenantId, principal, deps.findExternal),
-    environment: environmentNamed(body.environment, deps.settings.environments),
-  })
+import { ChangePath, Paging, page } from "./shapes.ts"
+import { accepted, submit } from "./submit.ts"
+import { checkReplaced, targetOfBody, wantedOf } from "./wanted.ts"
 
 const submitRoute = (deps: ManageDeps): Route =>
   route({
@@ -30,45 +22,12 @@ const submitRoute = (deps: ManageDeps): Route =>
     action: "change.submit",
     body: ChangeBody,
     replies: { 202: { description: "The change, live already where nothing is owed", schema: ChangeShown } },
-    where: whereOfBody(deps),
+    where: targetOfBody(deps),
     run: async ({ body, scope, environment, ...asker }) => {
       const target = { scope: scope!, environment: environment! }
       const wanted = await wantedOf(deps, asker.principal, target, body)
-      return await submit(deps, asker, target, wanted, (decided) => accepted(deps, target, decided))
-    },
-  })
-
-const previewRoute = (deps: ManageDeps): Route =>
-  route({
-    method: "post",
-    path: "/api/v1/changes/preview",
-    operationId: "previewChange",
-    tag: "Changes",
-    summary: "What a change would do and who would see it; writes nothing",
-    action: "change.submit",
-    body: ChangeBody,
-    replies: { 200: { description: "The verdict, and the change as it would be" } },
-    where: whereOfBody(deps),
-    run: async ({ body, scope, environment, ...asker }) => {
-      const target = { scope: scope!, environment: environment! }
-      const wanted = await wantedOf(deps, asker.principal, target, body)
-      const { state, decision } = await rehearse(deps, {
-        ...target,
-        ...askedBy(asker),
-        command: submission(deps, asker, target.scope, wanted),
-        keys: wanted.edits.map(({ key }) => key),
-        ...(wanted.replaces ? { changeId: wanted.replaces } : {}),
-        reply: () => {
-          throw new Error("a preview answers nothing")
-        },
-      })
-      if (decision.kind === "refused") {
-        const { code, detail, errors = [] } = decision
-        return json(200, { valid: false, problem: { code, detail, errors }, change: null })
-      }
-      if (decision.kind !== "commit") throw new Error(`undecided: ${decision.kind}`)
-      const { changeId: _unsaved, ...change } = shownChange(deps, target, { state, ...decision })
-      return json(200, { valid: true, problem: null, change })
+      const reply = (decided: Decided) => accepted(deps, decided)
+      return await submit(deps, asker, target, wanted, reply, checkReplaced(wanted))
     },
   })
 

@@ -1,16 +1,8 @@
 import { z } from "@hono/zod-openapi"
 import type { Change } from "../../core/change/change.ts"
-import {
-  type ConfigKey,
-  isTenant,
-  type Layer,
-  PLATFORM,
-  type ScopeId,
-  type TenantId,
-  tierScope,
-} from "../../core/ids.ts"
+import { type ConfigKey, isTenant, type Layer, PLATFORM, type ScopeId, tierScope } from "../../core/ids.ts"
 import type { JsonObject } from "../../core/json.ts"
-import { type Arm, armOf, type LayerReleases, viewsOf } from "../../core/release/arms.ts"
+import { type Arm, armOf, type LayerReleases, type TenantViews, viewsOf } from "../../core/release/arms.ts"
 import { chunkIndex } from "../../core/release/bucket.ts"
 import { readEntry } from "../../core/release/compile.ts"
 import type { Entry } from "../../core/release/release.ts"
@@ -33,6 +25,13 @@ const scopesOf = (scope: ScopeId, { tenant }: Read): Record<Layer, ScopeId | nul
   tier: isTenant(scope) ? tenant.tier && tierScope(tenant.tier) : scope === PLATFORM ? null : scope,
   tenant: isTenant(scope) ? scope : null,
 })
+
+/** The platform and the tiers explain what is stable: who gets their candidate is a question about a tenant. */
+const armsOf = (scope: ScopeId, { layers, tenant }: Read): TenantViews => {
+  if (isTenant(scope)) return viewsOf(layers, scope, tenant.tier)
+  const { platform, tier, tenant: own } = layers
+  return { stable: { platform: platform.stable, tier: tier.stable, tenant: own.stable }, candidate: null }
+}
 
 /** What each layer's release has of the key. */
 const entriesOf = async (
@@ -75,7 +74,7 @@ const explain = async (
   const { scope, environment, key, configId } = address
   const read = await readPointer(deps.db, scope, environment, [])
   if (!read) throw tenantNotFound(scope)
-  const { stable, candidate } = viewsOf(read.layers, scope as TenantId)
+  const { stable, candidate } = armsOf(scope, read)
   const arm: Arm = armOf(candidate, unit)
   const entries = await entriesOf(deps, address, read, arm === "candidate" ? candidate!.releases : stable)
   const winner = winnerOf(entries, key)

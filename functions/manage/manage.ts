@@ -12,13 +12,18 @@ import { actionRoutes } from "./actions.ts"
 import { approvalRoutes } from "./approvals.ts"
 import { auditRoutes } from "./audit.ts"
 import { changeRoutes } from "./changes.ts"
+import { channelRoutes } from "./channels.ts"
 import { configRoutes } from "./configs.ts"
+import { deliveryRoutes } from "./deliveries.ts"
 import type { ManageDeps } from "./deps.ts"
 import { docsRoutes } from "./docs.ts"
+import { environmentRoutes } from "./environments.ts"
 import { explainRoute } from "./explain.ts"
 import { openapiText } from "./openapi.ts"
 import { resolveScope } from "./parse.ts"
+import { policyRoutes } from "./policy.ts"
 import { promoteRoute } from "./promote.ts"
+import { signalRoutes } from "./signals.ts"
 import { tenantRoutes } from "./tenants.ts"
 import { tokenRoutes } from "./tokens.ts"
 import { versionRoutes } from "./versions.ts"
@@ -62,7 +67,12 @@ const routesOf = (deps: ManageDeps): Route[] => [
   ...changeRoutes(deps),
   ...actionRoutes(deps),
   ...approvalRoutes(deps),
+  ...signalRoutes(deps),
+  ...policyRoutes(deps),
+  ...environmentRoutes(deps),
   ...auditRoutes(deps),
+  ...channelRoutes(deps),
+  ...deliveryRoutes(deps),
 ]
 
 /** Everything that alters anything, and the reference, behind one door. */

@@ -127,3 +127,11 @@ export const actorOf = ({ subject, tokenId, ancestors }: Principal): Actor => ({
 })
 
 export const isPlatformAdmin = (principal: Principal): boolean => principal.roles.includes("platform_admin")
+
+/** The scope × environment that a path names. */
+export const targetOfPath =
+  (deps: { findExternal: FindExternal; settings: { readonly environments: readonly Environment[] } }) =>
+  async ({ params }: { params: { tenantId: string; environment: string } }, principal: Principal) => ({
+    scope: await scopeNamed(params.tenantId, principal, deps.findExternal),
+    environment: environmentNamed(params.environment, deps.settings.environments),
+  })

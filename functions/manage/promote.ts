@@ -1,9 +1,11 @@
+import type { Strategy } from "../../core/change/change.ts"
 import { type ConfigId, configIdOf } from "../../core/ids.ts"
 import { permit, type Route, route } from "../http/route.ts"
+import { ChangeShown, PromoteBody } from "./change-shapes.ts"
 import type { ManageDeps } from "./deps.ts"
 import { configNamed, configNotFound, environmentNamed } from "./parse.ts"
 import { promotionFrom } from "./promotion.ts"
-import { ChangeShown, ConfigPath, PromoteBody } from "./shapes.ts"
+import { ConfigPath } from "./shapes.ts"
 import { accepted, submit } from "./submit.ts"
 
 /** `POST …/promote`: one config, as it is stable, to the next environment. */
@@ -29,12 +31,14 @@ export const promoteRoute = (deps: ManageDeps): Route =>
       permit(asker.principal, "config.read", source)
       const promotion = await promotionFrom(deps, source, [source.key])
       if (promotion.edits.length === 0) throw configNotFound(configId)
-      const { strategy, approvalRequired, comment } = body
+      const { approvalRequired, comment } = body
+      // Its tiers and tenants are judged with the plan they make.
+      const strategy = body.strategy as Strategy | undefined
       const target = { scope: source.scope, environment: environment! }
       const to: ConfigId = configIdOf(target.scope, target.environment, source.key)
       const wanted = { ...promotion, strategy, approvalRequired, comment }
       return await submit(deps, asker, target, wanted, (decided) =>
-        accepted(deps, target, decided, { configs: [{ key: source.key, from: configId, to }] }),
+        accepted(deps, decided, { configs: [{ key: source.key, from: configId, to }] }),
       )
     },
   })

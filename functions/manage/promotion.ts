@@ -1,5 +1,6 @@
 import type { Submit } from "../../core/change/command.ts"
 import { editsOfPromotion } from "../../core/change/edits.ts"
+import { isReserved } from "../../core/change/policy.ts"
 import type { ScopeState } from "../../core/change/scope-state.ts"
 import type { ConfigKey } from "../../core/ids.ts"
 import { allEntries } from "../../core/release/compile.ts"
@@ -26,10 +27,11 @@ export const stateWith = async (
   return loaded.state
 }
 
-/** Everything the stable release holds. All its chunks must have been loaded. */
+/** Everything the stable release holds for readers. All its chunks must have been loaded. */
 export const allStable = (state: ScopeState): ReadonlyMap<ConfigKey, Entry> => {
   const manifest = state.manifests.get(state.pointer.stable)
-  return manifest ? allEntries(manifest, state.chunks) : new Map()
+  if (!manifest) return new Map()
+  return new Map([...allEntries(manifest, state.chunks)].filter(([key]) => !isReserved(key)))
 }
 
 const everyKey = async (deps: Db, source: Target): Promise<readonly ConfigKey[]> => [

@@ -1,6 +1,5 @@
 import { z } from "@hono/zod-openapi"
 import { ROLES } from "../../core/access.ts"
-import { CHANGE_STATES } from "../../core/change/change.ts"
 import { DEFAULT_LIMIT, MAX_LIMIT } from "../http/cursor.ts"
 import { MAX_LIFETIME_SECONDS } from "../http/tokens.ts"
 
@@ -11,9 +10,9 @@ export const AnyJson = z.unknown().openapi({
 })
 const Required = AnyJson.refine((value) => value !== undefined, "It is required.")
 
-const text = (max: number) => z.string().max(max)
+export const text = (max: number) => z.string().max(max)
 export const Comment = text(2_000)
-const Instant = z.iso.datetime({ offset: true })
+export const Instant = z.iso.datetime({ offset: true })
 
 const Limit = z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT)
 export const Paging = { limit: Limit, cursor: text(2_000).optional() }
@@ -21,6 +20,7 @@ export const page = <Item extends z.ZodType>(item: Item) =>
   z.object({ items: z.array(item), nextCursor: z.string().nullable() })
 
 export const TenantPath = z.object({ tenantId: z.string() })
+export const EnvironmentPath = z.object({ tenantId: z.string(), environment: z.string() })
 export const TokenPath = z.object({ tenantId: z.string(), tokenId: z.string() })
 export const ConfigPath = z.object({ configId: z.string() })
 export const ChangePath = z.object({ changeId: z.string() })
@@ -165,97 +165,6 @@ export const VersionShown = z
   })
   .openapi("Version")
 
-const GateVerdict = z.object({
-  kind: z.enum(["healthy", "unwatched", "waiting", "hold", "unhealthy"]),
-  words: z.string(),
-  numbers: z.record(z.string(), z.number()),
-})
-/** What the gate says now of the step a rollout is at, and what it said as each step ended or was held back. */
-const Gate = z.object({
-  current: GateVerdict.nullable(),
-  steps: z.array(GateVerdict.extend({ step: z.int(), at: z.string(), overriddenBy: z.string().optional() })),
-})
-
-const Step = z.strictObject({ weightBp: z.int(), holdMs: z.int().nullable() })
-const StrategyBody = z
-  .discriminatedUnion(
-    "type",
-    [
-      z.strictObject({ type: z.literal("direct") }),
-      z.strictObject({ type: z.literal("canary"), steps: z.array(Step) }),
-    ],
-    { error: 'Expected {"type":"direct"} or {"type":"canary","steps":[{"weightBp","holdMs"}, …]}.' },
-  )
-  .openapi("Strategy")
-const EditBody = z.strictObject({
-  key: z.string(),
-  value: AnyJson.optional(),
-  schema: AnyJson.optional(),
-  description: text(2_000).nullable().optional(),
-  owner: text(200).nullable().optional(),
-  locked: z.boolean().optional(),
-  delete: z.literal(true).optional(),
-  restores: z.int().min(1).optional(),
-  ifMatch: z.int().min(0).optional(),
-})
-export const ChangeBody = z
-  .strictObject({
-    tenantId: z.string(),
-    environment: z.string(),
-    edits: z.array(EditBody).min(1).max(10_000).optional(),
-    promote: z
-      .strictObject({ from: z.string(), keys: z.array(z.string()).min(1).max(10_000).optional() })
-      .optional(),
-    strategy: StrategyBody.optional(),
-    approvalRequired: z.boolean().optional(),
-    comment: Comment.optional(),
-    startAt: Instant.optional(),
-    replaces: z.string().optional(),
-  })
-  .refine(
-    ({ edits, promote }) => (edits === undefined) !== (promote === undefined),
-    "Give either edits or promote.",
-  )
-  .openapi("NewChange")
-export const PromoteBody = z
-  .strictObject({
-    targetEnvironment: z.string(),
-    approvalRequired: z.boolean().optional(),
-    strategy: StrategyBody.optional(),
-    comment: Comment.optional(),
-  })
-  .openapi("Promotion")
-const changeFields = {
-  changeId: z.string(),
-  tenantId: z.string(),
-  environment: z.string(),
-  state: z.enum(CHANGE_STATES),
-  stages: z.array(
-    z.object({
-      role: z.string(),
-      required: z.int(),
-      approvals: z.array(z.object({ subject: z.string(), at: z.string(), comment: z.string().nullable() })),
-    }),
-  ),
-  strategy: StrategyBody,
-  plan: z.array(Step),
-  step: z.int().nullable(),
-  weightBp: z.int(),
-  paused: z.boolean(),
-  gate: Gate,
-  contentHash: z.string(),
-  author: z.string(),
-  createdAt: z.string(),
-  expiresAt: z.string(),
-  comment: z.string().nullable(),
-  reason: z.string().nullable(),
-}
-export const ChangeShown = z
-  .object({ ...changeFields, diff: z.array(z.record(z.string(), z.unknown())).optional() })
-  .openapi("Change")
-export const ChangeListed = z
-  .object({ ...changeFields, keys: z.array(z.string()), editCount: z.int() })
-  .openapi("ListedChange")
 export const AuditShown = z
   .object({
     seq: z.int(),
@@ -267,3 +176,7 @@ export const AuditShown = z
     prev: z.string(),
   })
   .openapi("AuditEntry")
+/** Other changes that the same commit moved. */
+export const Affected = z.array(
+  z.object({ changeId: z.string(), state: z.string(), reason: z.string().nullable() }),
+)

@@ -29,6 +29,18 @@ const weightOf = ({ status, content }: Change): number => {
   return status.state === "rolling_out" ? (content.plan[status.step]?.weightBp ?? 10_000) : 0
 }
 
+/** Whom a rollout has reached by now, besides the share in `weightBp`, and whom it was taken back from. */
+const audienceOf = ({ content, status }: Change): Json => {
+  if (status.state !== "rolling_out") return null
+  const { weightBp, tiers = [], tenants = [] } = content.plan[status.step]!
+  return {
+    weightBp,
+    tiers: [...tiers],
+    tenants: [...tenants],
+    excluded: (status.tripped ?? []).map(({ tenantId }) => tenantId),
+  }
+}
+
 const endOf = (status: ChangeState): JsonObject => ({
   at: "at" in status ? status.at : null,
   by: "by" in status ? status.by : null,
@@ -69,7 +81,12 @@ export const showChange = (
     paused: rolling?.paused ?? false,
     weightBp: weightOf(change),
     gate: { current: plain(verdict), steps: plain("gate" in status ? (status.gate ?? []) : []) },
+    audience: audienceOf(change),
     waitingFor: status.state === "scheduled" ? (status.waitingFor ?? null) : null,
+    frozen: plain("frozen" in status ? (status.frozen ?? null) : null),
+    signal: plain("signal" in status ? (status.signal ?? null) : null),
+    tripped: plain("tripped" in status ? (status.tripped ?? []) : []),
+    remindedAt: status.state === "awaiting_approval" ? (status.remindedAt ?? null) : null,
     review: "review" in status && status.review ? plain(status.review) : null,
     contentHash: content.contentHash,
     edits: content.edits.map((edit) => showEdit(edit)),

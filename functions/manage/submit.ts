@@ -1,10 +1,10 @@
 import type { Submit } from "../../core/change/command.ts"
-import { defaultPolicy } from "../../core/change/policy.ts"
 import type { ScopeState } from "../../core/change/scope-state.ts"
 import { type ConfigKey, changeIdOf, configIdOf, type ScopeId } from "../../core/ids.ts"
 import type { JsonObject } from "../../core/json.ts"
 import { type Call, json, type RouteReply } from "../http/route.ts"
 import { type Decided, type MutatePlatform, mutate, type StampedReply } from "../platform/mutate.ts"
+import { policyAfter } from "../platform/policies.ts"
 import { actorOf, isPlatformAdmin } from "./parse.ts"
 import {
   configOfVersion,
@@ -36,26 +36,20 @@ export const submission = (deps: SubmitDeps, asker: Asker, scope: ScopeId, wante
 })
 
 /** The change that a decision is about, with its diff, and what else moved with it. */
-export const shownChange = (deps: MutatePlatform, target: Target, decided: Decided): JsonObject => {
+export const shownChange = (deps: MutatePlatform, decided: Decided): JsonObject => {
   const change = decided.change
   if (!change) throw new Error("a submission is about a change")
-  const policy = defaultPolicy(target.scope, target.environment, deps.settings.environments)
   const keys = change.content.edits.map(({ key }) => key)
   return {
-    ...showChange(change, policy),
+    ...showChange(change, policyAfter(deps, decided)),
     diff: diffOf(change, stableEntries(decided.state, keys)),
     affected: showAffected(decided.result),
   }
 }
 
 /** 202 with the change. */
-export const accepted = (
-  deps: MutatePlatform,
-  target: Target,
-  decided: Decided,
-  more: JsonObject = {},
-): StampedReply => {
-  const body = { ...shownChange(deps, target, decided), ...more }
+export const accepted = (deps: MutatePlatform, decided: Decided, more: JsonObject = {}): StampedReply => {
+  const body = { ...shownChange(deps, decided), ...more }
   return {
     status: 202,
     headers: { location: `/api/v1/changes/${String(body.changeId)}` },
@@ -69,7 +63,7 @@ export const editReply =
   (deps: MutatePlatform, target: Target, key: ConfigKey, status: 200 | 201) =>
   (decided: Decided): StampedReply => {
     const row = decided.commit.versions.find((version) => version.key === key)
-    if (decided.change?.status.state !== "live" || !row) return accepted(deps, target, decided)
+    if (decided.change?.status.state !== "live" || !row) return accepted(deps, decided)
     const changeId = decided.change.content.changeId
     const configId = configIdOf(target.scope, target.environment, key)
     if (row.edit.value === undefined) return deletedReply(target, key, row.version, changeId)

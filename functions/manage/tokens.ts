@@ -1,7 +1,9 @@
 import { z } from "@hono/zod-openapi"
+import type { Principal } from "../../core/access.ts"
+import { Refusal } from "../../core/errors.ts"
 import { isTenant, PLATFORM, type ScopeId, type TenantId, type TokenId } from "../../core/ids.ts"
 import { findTenant } from "../../db/queries/tenants.ts"
-import { insertToken, listTokens, revokeToken, type TokenRow } from "../../db/queries/tokens.ts"
+import { findToken, insertToken, listTokens, revokeToken, type TokenRow } from "../../db/queries/tokens.ts"
 import { decodeCursor, encodeCursor } from "../http/cursor.ts"
 import { type Call, json, type Route, type RouteReply, route, tenantNotFound } from "../http/route.ts"
 import type { ManageDeps } from "./deps.ts"
@@ -133,10 +135,14 @@ const listRoute = (deps: ManageDeps): Route =>
     query: z.strictObject(Paging),
     replies: { 200: { description: "A page of tokens", schema: page(TokenShown) } },
     where: scopeOfPath(deps),
-    run: async ({ query: { limit, cursor }, scope }) => {
+    run: async ({ query: { limit, cursor }, scope, principal: { environment } }) => {
       const after =
         cursor === undefined ? undefined : (String(decodeCursor("tokens", cursor, 1)[0]) as TokenId)
-      const rows = await listTokens(deps.db, scope!, { limit: limit + 1, ...(after ? { after } : {}) })
+      const rows = await listTokens(deps.db, scope!, {
+        limit: limit + 1,
+        ...(after ? { after } : {}),
+        ...(environment ? { environment } : {}),
+      })
       const shown = rows.slice(0, limit)
       const last = rows.length > limit ? shown.at(-1) : undefined
       return json(200, {
@@ -145,6 +151,20 @@ const listRoute = (deps: ManageDeps): Route =>
       })
     },
   })
+
+/** Who is bound to one environment revokes no token that reaches further. */
+const checkBound = async (
+  deps: ManageDeps,
+  scope: ScopeId,
+  tokenId: TokenId,
+  { environment }: Principal,
+): Promise<void> => {
+  if (environment === null) return
+  const found = await findToken(deps.db, scope, tokenId)
+  if (!found) throw tokenNotFound(tokenId)
+  if (found.token.environment !== environment)
+    throw new Refusal("FORBIDDEN", `The token is bound to ${environment}; that one is not.`)
+}
 
 const revokeRoute = (deps: ManageDeps): Route =>
   route({
@@ -160,6 +180,7 @@ const revokeRoute = (deps: ManageDeps): Route =>
     run: async ({ params, scope, ...call }) => {
       const { tokenId, scope: owner } = tokenNamed(params.tokenId)
       if (owner !== scope) throw tokenNotFound(params.tokenId)
+      await checkBound(deps, scope, tokenId, call.principal)
       const kept = await replayed(deps, scope, call.idempotency)
       if (kept) return kept
       const revoked = await revokeToken(

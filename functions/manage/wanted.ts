@@ -1,15 +1,18 @@
 import type { z } from "@hono/zod-openapi"
 import type { Principal } from "../../core/access.ts"
+import type { Strategy } from "../../core/change/change.ts"
 import type { EditInput, Submit } from "../../core/change/command.ts"
+import type { ScopeState } from "../../core/change/scope-state.ts"
 import { Refusal } from "../../core/errors.ts"
 import type { ConfigKey, ScopeId } from "../../core/ids.ts"
-import type { Json } from "../../core/json.ts"
+import { canonical, type Json } from "../../core/json.ts"
+import { findVersions } from "../../db/queries/versions.ts"
 import { permit } from "../http/route.ts"
 import { misshapen } from "../http/validate.ts"
+import type { ChangeBody } from "./change-shapes.ts"
 import type { ManageDeps } from "./deps.ts"
-import { changeNamed, environmentNamed, keyNamed } from "./parse.ts"
+import { changeNamed, environmentNamed, keyNamed, scopeNamed } from "./parse.ts"
 import { promotionFrom } from "./promotion.ts"
-import type { ChangeBody } from "./shapes.ts"
 import type { Target } from "./show.ts"
 
 const KEYS_TOLD_MAX = 5
@@ -42,6 +45,64 @@ const replacesNamed = (text: string | undefined, scope: ScopeId): Pick<Wanted, "
   return { replaces: changeId }
 }
 
+/** The scope × environment that the body of a change names. */
+export const targetOfBody =
+  (deps: ManageDeps) =>
+  async ({ body }: { body: { tenantId: string; environment: string } }, principal: Principal) => ({
+    scope: await scopeNamed(body.tenantId, principal, deps.findExternal),
+    environment: environmentNamed(body.environment, deps.settings.environments),
+  })
+
+/** Throws CHANGE_NOT_FOUND or CHANGE_STATE for a change that cannot be replaced: it was never there, or it started. */
+export const checkReplaced =
+  ({ replaces }: Pick<Wanted, "replaces">) =>
+  ({ changes }: ScopeState): void => {
+    if (replaces === undefined) return
+    const replaced = changes.get(replaces)
+    if (!replaced) throw new Refusal("CHANGE_NOT_FOUND", `There is no change "${replaces}" here.`)
+    const { state } = replaced.status
+    if (state !== "awaiting_approval" && state !== "scheduled")
+      throw new Refusal(
+        "CHANGE_STATE",
+        `${replaces} is ${state.replaceAll("_", " ")}; only a change that has not started is replaced.`,
+      )
+  }
+
+const RESTORABLE = ["value", "schema", "description", "owner"] as const
+
+/**
+ * An edit that says it restores a version has to be that version as far as it says anything: the history would tell a
+ * lie. Throws BODY_INVALID.
+ */
+const checkRestored = async (
+  { db }: ManageDeps,
+  { scope, environment }: Target,
+  edits: readonly EditInput[],
+): Promise<void> => {
+  const wanted = edits.flatMap(({ key, restores }) =>
+    restores === undefined ? [] : [{ key, version: restores }],
+  )
+  if (wanted.length === 0) return
+  const found = await findVersions(db, scope, environment, wanted)
+  const versions = new Map(found.map((version) => [version.key, version.edit]))
+  const errors = edits.flatMap((edit, index) => {
+    if (edit.restores === undefined) return []
+    const version = versions.get(edit.key)
+    const isSame =
+      version !== undefined &&
+      (edit.value === undefined) === (version.value === undefined) &&
+      (edit.locked ?? version.locked ?? false) === (version.locked ?? false) &&
+      RESTORABLE.every((name) => edit[name] === undefined || same(edit[name], version[name]))
+    const message = `It is not what version ${edit.restores} of ${edit.key} was.`
+    return isSame ? [] : [{ path: `/edits/${index}/restores`, message }]
+  })
+  if (errors.length > 0) throw misshapen("body", errors)
+}
+
+/** `null` is how an edit says that there is none. */
+const same = (said: unknown, was: unknown): boolean =>
+  canonical(said as Json) === canonical((was ?? null) as Json)
+
 /** Whoever names keys means all of them: promoting some is not what was asked for. Throws PROMOTION_EMPTY. */
 const checkAllThere = (
   { edits, promotedFrom }: Awaited<ReturnType<typeof promotionFrom>>,
@@ -69,13 +130,18 @@ export const wantedOf = async (
 ): Promise<Wanted> => {
   const { edits = [], promote, strategy, approvalRequired, comment, startAt, replaces } = body
   const settled = {
-    strategy,
+    // Its tiers and tenants are judged with the plan they make.
+    strategy: strategy as Strategy | undefined,
     approvalRequired,
     comment,
     startAt: startAt === undefined ? undefined : new Date(startAt).toISOString(),
     ...replacesNamed(replaces, target.scope),
   }
-  if (!promote) return { edits: edits.map(editNamed), ...settled }
+  if (!promote) {
+    const named = edits.map(editNamed)
+    await checkRestored(deps, target, named)
+    return { edits: named, ...settled }
+  }
   const from = environmentNamed(promote.from, deps.settings.environments)
   const source = { scope: target.scope, environment: from }
   permit(principal, "config.read", source)

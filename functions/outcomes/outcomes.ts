@@ -1,17 +1,17 @@
 import { BODY_BYTES_MAX } from "../../core/config/limits.ts"
 import { Refusal } from "../../core/errors.ts"
-import { judge, judgedStepOf } from "../../core/gate/judge.ts"
 import type { Verdict } from "../../core/gate/verdict.ts"
+import type { ChangeId } from "../../core/ids.ts"
 import type { Json } from "../../core/json.ts"
-import { type Recorded, recordOutcomes, type WatchedRollout } from "../../db/queries/gate.ts"
+import { type Recorded, recordOutcomes } from "../../db/queries/gate.ts"
 import type { Door } from "../http/auth.ts"
 import { parseBody } from "../http/body.ts"
 import type { FunctionUrlEvent, FunctionUrlHandler, FunctionUrlResult } from "../http/events.ts"
 import { problemReply } from "../http/problem.ts"
 import type { OutcomesPlatform } from "../platform/compose-outcomes.ts"
-import { mutate } from "../platform/mutate.ts"
 import { doorOf, type Reporter, reporterOf, tenantNotFound } from "./reporter.ts"
 import { reportsOf } from "./reports.ts"
+import { rollBack, trip, verdictOn, verdictOnTenant } from "./take-back.ts"
 
 const PATH = "/api/v1/outcomes"
 
@@ -46,40 +46,8 @@ const refusalOf = (recorded: Exclude<Recorded, { kind: "recorded" }>, { tenantId
   }
 }
 
-/**
- * Everyone back on stable, here and now. A messenger like the clock: the rule judges the evidence once more
- * together with the change, so two who bring the same news, or news of yesterday, do no harm.
- */
-const rollBack = async (
-  platform: OutcomesPlatform,
-  { tenantId, environment }: Reporter,
-  { changeId }: WatchedRollout,
-  requestId: string,
-): Promise<void> => {
-  const outcome = await mutate(platform, {
-    scope: tenantId,
-    environment,
-    command: { type: "tick", changeId },
-    keys: [],
-    changeId,
-    requestId,
-    idempotency: null,
-    evenSuspended: true,
-    reply: () => ({ status: 200, headers: {}, body: {}, stamps: [] }),
-  })
-  if (outcome.kind !== "committed") return
-  platform.log.warn("a rollout was found unhealthy", { tenantId, environment, changeId })
-  // Whoever brought the news is answered when readers have the old release again, or Redis has failed to take it.
-  await platform.background.settled()
-}
-
-const verdictOn = (
-  { clock }: OutcomesPlatform,
-  { plan, status, evidence }: WatchedRollout,
-): Verdict | null => {
-  const step = judgedStepOf(plan, status)
-  return step && judge(evidence, step, clock.now().toISOString())
-}
+const shown = (of: { changeId: ChangeId; step: number } | null, verdict: Verdict | null) =>
+  of && verdict && { changeId: of.changeId, step: of.step, kind: verdict.kind, words: verdict.words }
 
 const report = async (
   platform: OutcomesPlatform,
@@ -91,24 +59,21 @@ const report = async (
   const at = platform.clock.now().toISOString()
   const recorded = await recordOutcomes(platform.db, { ...reporter, reports, at })
   if (recorded.kind !== "recorded") throw refusalOf(recorded, reporter)
-  const { ignored, rollout } = recorded
+  const { ignored, rollout, waves } = recorded
+  const { requestId } = event.requestContext
   // Judged even if all of it was known: whoever brought it before may have failed half-way.
   const verdict = rollout && verdictOn(platform, rollout)
-  if (rollout && verdict?.kind === "unhealthy")
-    await rollBack(platform, reporter, rollout, event.requestContext.requestId)
+  const wave = waves && verdictOnTenant(platform, waves)
+  if (rollout && verdict?.kind === "unhealthy") await rollBack(platform, reporter, rollout, requestId)
+  if (waves && wave?.kind === "unhealthy") await trip(platform, reporter, waves, wave, requestId)
   return {
     statusCode: 202,
     headers: { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" },
     body: JSON.stringify({
       accepted: reports.length - ignored.length,
       ignored,
-      verdict: rollout &&
-        verdict && {
-          changeId: rollout.changeId,
-          step: rollout.step,
-          kind: verdict.kind,
-          words: verdict.words,
-        },
+      verdict: shown(rollout, verdict),
+      wave: shown(waves, wave),
     }),
     isBase64Encoded: false,
   }

@@ -1,5 +1,7 @@
 import { type Database, openDatabase } from "../../db/client.ts"
 import { type Basics, composeBasics, composeCache, type Overrides } from "./compose.ts"
+import type { Pacer } from "./pacer.ts"
+import { pacerFor } from "./pacer-aws.ts"
 import { createPublisher, type Publisher } from "./publish.ts"
 import { pointerReading } from "./reading-postgres.ts"
 import { upstashSender } from "./redis-upstash.ts"
@@ -15,6 +17,8 @@ export interface AdvancePlatform extends Basics {
   /** As the role of the few cross-tenant queries. */
   system: Database
   publisher: Publisher
+  /** Absent where a clock in the same process paces rollouts. */
+  pacer: Pacer | undefined
   close(): Promise<void>
 }
 
@@ -38,6 +42,7 @@ export const composeAdvance = (
     db,
     system,
     publisher: createPublisher({ reading: pointerReading(db), cache, clock: basics.clock }),
+    pacer: pacerFor(settings, db),
     close: async () => {
       await Promise.all([db.close(), system.close()])
     },

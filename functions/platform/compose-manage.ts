@@ -2,10 +2,14 @@ import { type Database, openDatabase } from "../../db/client.ts"
 import type { CachePort } from "./cache.ts"
 import { type Basics, composeBasics, composeCache, type Overrides } from "./compose.ts"
 import { type Ids, systemIds } from "./ids.ts"
+import { composeMessenger, type Messenger } from "./messages/messenger.ts"
+import type { Pacer } from "./pacer.ts"
+import { pacerFor } from "./pacer-aws.ts"
 import { createPublisher, type Publisher } from "./publish.ts"
 import { pointerReading } from "./reading-postgres.ts"
 import { upstashSender } from "./redis-upstash.ts"
 import { readSettings, type Settings } from "./settings.ts"
+import { createSns, type Sns } from "./sns.ts"
 
 const REQUIRED = ["databaseUrl", "databaseSystemUrl", "redisUrl", "redisToken", "readerKeys"] as const
 
@@ -19,6 +23,10 @@ export interface ManagePlatform extends Basics {
   system: Database
   cache: CachePort
   publisher: Publisher
+  messenger: Messenger
+  sns: Sns
+  /** Absent where a clock in the same process paces rollouts. */
+  pacer: Pacer | undefined
   close(): Promise<void>
 }
 
@@ -44,6 +52,9 @@ export const composeManage = (
     system,
     cache,
     publisher: createPublisher({ reading: pointerReading(db), cache, clock: basics.clock }),
+    messenger: composeMessenger(settings),
+    pacer: pacerFor(settings, db),
+    sns: createSns(),
     close: async () => {
       await Promise.all([db.close(), system.close()])
     },

@@ -1,20 +1,23 @@
 import type { Change } from "../../core/change/change.ts"
 import type { Command, DecideContext, Decision, Outcome } from "../../core/change/command.ts"
 import { decide } from "../../core/change/decide.ts"
-import { defaultPolicy } from "../../core/change/policy.ts"
-import type { Commit, Reply, ScopeState } from "../../core/change/scope-state.ts"
+import type { Policy } from "../../core/change/policy.ts"
+import type { Commit, Move, Reply, ScopeState } from "../../core/change/scope-state.ts"
+import { after } from "../../core/change/time.ts"
 import type { Environment } from "../../core/environment.ts"
 import { Refusal } from "../../core/errors.ts"
-import type { Evidence } from "../../core/gate/evidence.ts"
 import type { ChangeId, ConfigKey, ReleaseId, ScopeId } from "../../core/ids.ts"
 import type { Database, Runner } from "../../db/client.ts"
-import { readGate } from "../../db/queries/gate.ts"
+import { readMoves } from "../../db/queries/moves.ts"
 import { commitScope, loadScope, withLockedScope } from "../../db/queries/scope.ts"
 import { clearMark } from "../../db/system.ts"
 import type { Background } from "./background.ts"
 import type { Clock } from "./clock.ts"
 import type { Log } from "./log.ts"
+import { type Pacer, pace } from "./pacer.ts"
+import { policyIn } from "./policies.ts"
 import { type Idempotency, replayOf } from "./replay.ts"
+import { reportsFor } from "./reports.ts"
 import { createTurns } from "./turns.ts"
 
 export interface MutatePlatform {
@@ -24,6 +27,8 @@ export interface MutatePlatform {
   background: Background
   settings: { readonly environments: readonly Environment[] }
   publisher: { publish(scope: ScopeId, environment: Environment): Promise<boolean> }
+  /** Absent where a clock in the same process looks often enough. */
+  pacer?: Pacer | undefined
 }
 
 /** A reply whose fields named in `stamps` get the time of the commit. */
@@ -68,13 +73,14 @@ interface More {
   allChunks: boolean
   releases: readonly ReleaseId[]
   keys: readonly ConfigKey[]
+  changes: readonly ChangeId[]
 }
 
 type Attempt = Mutated | { kind: "conflict" }
 
-const NO_MORE: More = { allChunks: false, releases: [], keys: [] }
-/** A decision asks for each kind of thing once at most. */
-const LOADS_MAX = 4
+const NO_MORE: More = { allChunks: false, releases: [], keys: [], changes: [] }
+/** A decision asks for each kind of thing once at most, or twice where what it was given leads on. */
+const LOADS_MAX = 6
 const TURN_LIMIT_MS = 250
 /** Writers of one scope × environment in this process would only be in each other's way; those of others still may be. */
 const turns = createTurns(TURN_LIMIT_MS)
@@ -86,6 +92,7 @@ const load = async (runner: Runner, mutation: Mutation, more: More) => {
     keys: [...new Set([...mutation.keys, ...more.keys])],
     ...(mutation.changeId ? { changeId: mutation.changeId } : {}),
     releases: more.releases,
+    changes: more.changes,
     allChunks: more.allChunks,
     ...(mutation.idempotency ? { idempotencyKey: mutation.idempotency.key } : {}),
   })
@@ -93,15 +100,35 @@ const load = async (runner: Runner, mutation: Mutation, more: More) => {
   return loaded
 }
 
-const contextOf = (platform: MutatePlatform, mutation: Mutation): DecideContext => {
-  const { environments } = platform.settings
+/** What a decision rests on besides the state: the time, the policy, and what was reported or was stable. */
+const contextOf = async (
+  platform: MutatePlatform,
+  { command, requestId }: Mutation,
+  state: ScopeState,
+  runner: Runner,
+): Promise<DecideContext> => {
+  const now = platform.clock.now().toISOString()
+  const policy = policyIn(platform, state)
   return {
-    now: platform.clock.now().toISOString(),
-    environments,
-    policy: defaultPolicy(mutation.scope, mutation.environment, environments),
-    requestId: mutation.requestId,
+    now,
+    environments: platform.settings.environments,
+    policy,
+    requestId,
+    ...(await reportsFor(command, state, runner)),
+    ...(command.type === "rollback_to" ? { moves: await movesSince(state, now, policy, runner) } : {}),
   }
 }
+
+const movesSince = (
+  { scope, environment }: ScopeState,
+  now: string,
+  { rollbackWindowMs }: Policy,
+  runner: Runner,
+): Promise<Move[]> => readMoves(runner, scope, environment, after(now, -rollbackWindowMs))
+
+/** Did the pointer move between the reading of the state and that of its moves? */
+const isOutrun = ({ pointer }: ScopeState, { moves }: DecideContext): boolean =>
+  moves !== undefined && (moves.at(-1)?.seq ?? 0) !== pointer.seq
 
 const moreFor = (decision: Decision, more: More): More | null => {
   switch (decision.kind) {
@@ -111,22 +138,11 @@ const moreFor = (decision: Decision, more: More): More | null => {
       return { ...more, releases: [...more.releases, ...decision.releases] }
     case "needs_keys":
       return { ...more, keys: [...more.keys, ...decision.keys] }
+    case "needs_changes":
+      return { ...more, changes: [...more.changes, ...decision.changes] }
     default:
       return null
   }
-}
-
-/** What the gate judges by, for commands that it has a say in. */
-const evidenceFor = async (
-  { command }: Mutation,
-  { scope, changes }: ScopeState,
-  runner: Runner,
-): Promise<Evidence | undefined> => {
-  if (command.type !== "tick" && command.type !== "advance" && command.type !== "abort") return undefined
-  const change = changes.get(command.changeId)
-  return change?.status.state === "rolling_out"
-    ? await readGate(runner, scope, command.changeId, change.status.step)
-    : undefined
 }
 
 /** Loads and decides, loading again with what the decision turns out to rest on. */
@@ -139,8 +155,9 @@ const settle = async (platform: MutatePlatform, mutation: Mutation, runner: Runn
     if (state.status === "suspended" && !mutation.evenSuspended)
       throw new Refusal("TENANT_SUSPENDED", `The tenant "${mutation.scope}" is suspended.`)
     mutation.check?.(state)
-    const evidence = await evidenceFor(mutation, state, runner)
-    const decision = decide(state, mutation.command, { ...contextOf(platform, mutation), evidence })
+    const context = await contextOf(platform, mutation, state, runner)
+    if (isOutrun(state, context)) return { kind: "conflict" as const }
+    const decision = decide(state, mutation.command, context)
     const next = moreFor(decision, more)
     if (!next) return { kind: "decided" as const, state, decision }
     more = next
@@ -161,7 +178,7 @@ const stamped = ({ stamps, ...reply }: StampedReply, at: string): Reply => ({
 
 const attempt = async (platform: MutatePlatform, mutation: Mutation, runner: Runner): Promise<Attempt> => {
   const settled = await settle(platform, mutation, runner)
-  if (settled.kind === "replayed") return settled
+  if (settled.kind !== "decided") return settled
   const { state, decision } = settled
   if (decision.kind === "nothing") return decision
   if (decision.kind === "refused") throw refuse(decision)
@@ -212,12 +229,13 @@ const mutateNow = async (platform: MutatePlatform, mutation: Mutation): Promise<
   const { scope, environment } = mutation
   if (outcome.kind === "committed" && outcome.mark !== null)
     platform.background.waitUntil(publish(platform, { scope, environment }, outcome.mark))
+  if (outcome.kind === "committed") pace(platform, outcome.decided.commit)
   return outcome
 }
 
 /** Decides without writing: what would come of it, refusals included. */
 export const rehearse = async (platform: MutatePlatform, mutation: Mutation) => {
   const settled = await settle(platform, { ...mutation, idempotency: null }, platform.db)
-  if (settled.kind === "replayed") throw new Error("nothing is replayed without a key")
+  if (settled.kind !== "decided") throw new Error(`a rehearsal came to nothing: ${settled.kind}`)
   return settled
 }

@@ -59,7 +59,7 @@ const documentOf = (
   const { platform, tier, tenant } = read.layers
   const rolling = [platform, tier, tenant].some(({ candidate }) => candidate !== null)
   const settled = read.movedAt === null || readAtMs - Date.parse(read.movedAt) >= SETTLE_MS
-  const candidate = viewsOf(read.layers, address.tenantId).candidate
+  const candidate = viewsOf(read.layers, address.tenantId, read.tenant.tier).candidate
   return {
     ...address,
     tier: read.tenant.tier,
@@ -170,7 +170,7 @@ export const createPointerBuilder = (deps: { reading: PointerReading; clock: Clo
         views.set(view.id, view)
         return view.id
       }
-      const { stable, candidate } = viewsOf(read.layers, tenantId)
+      const { stable, candidate } = viewsOf(read.layers, tenantId, read.tenant.tier)
       remember(environment, [stable.platform, stable.tier])
       const stableView = await viewOf(stable)
       const candidateView = candidate && (await viewOf(candidate.releases))

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto"
+import { isIP } from "node:net"
 import type { JSONWebKeySet } from "jose"
 import { DEFAULT_ENVIRONMENTS, type Environment, parseEnvironments } from "../../core/environment.ts"
+import { parseMailbox, parseSmtpUrl } from "./smtp-url.ts"
 
 type Variables = Readonly<Record<string, string | undefined>>
 
@@ -67,7 +69,25 @@ const secondsOf = (text: string): number => {
   return seconds
 }
 
+const BITS: Readonly<Record<number, number>> = { 4: 32, 6: 128 }
+
+/** Blocks of addresses, each as it was written. */
+const blocksOf = (text: string): readonly string[] =>
+  text.split(",").map((one) => {
+    const [, address = "", bits] = /^(.*)\/(\d{1,3})$/.exec(one.trim()) ?? []
+    if (!(Number(bits) <= (BITS[isIP(address)] ?? -1)))
+      throw new Error("is not a list of blocks like 10.0.0.0/8,fd00::/8")
+    return one.trim()
+  })
+
 const environmentsOf = (text: string): readonly Environment[] => parseEnvironments(text)
+
+const STATE_MACHINE = /^arn:[a-z-]+:states:[a-z0-9-]+:\d{12}:stateMachine:[A-Za-z0-9_-]{1,80}$/
+
+const stateMachineArn = (text: string): string => {
+  if (!STATE_MACHINE.test(text)) throw new Error("is not the ARN of a state machine")
+  return text
+}
 
 const SETTINGS = {
   databaseUrl: { variable: "DATABASE_URL", parse: postgresUrl },
@@ -80,11 +100,19 @@ const SETTINGS = {
   edgeSecret: { variable: "HOTSWAP_EDGE_SECRET", parse: atLeast(20) },
   /** SHA-256 of the start-up token, hex: the token itself is not kept. */
   adminTokenHash: { variable: "HOTSWAP_ADMIN_TOKEN", parse: adminTokenHash },
+  /** What paces rollouts on AWS; elsewhere a clock in the same process does. */
+  stateMachineArn: { variable: "HOTSWAP_STATE_MACHINE_ARN", parse: stateMachineArn },
+  /** Where a message's link leads. */
+  consoleUrl: { variable: "HOTSWAP_CONSOLE_URL", parse: httpUrl },
+  smtpServer: { variable: "SMTP_URL", parse: parseSmtpUrl },
+  smtpFrom: { variable: "SMTP_FROM", parse: parseMailbox },
 } as const
 
 const DEFAULTED = {
   environments: { variable: "HOTSWAP_ENVIRONMENTS", parse: environmentsOf, fallback: DEFAULT_ENVIRONMENTS },
   cacheTtlSeconds: { variable: "HOTSWAP_CACHE_TTL_SECONDS", parse: secondsOf, fallback: 300 },
+  /** Addresses that messages are sent to although they are not public. */
+  outboundAllow: { variable: "HOTSWAP_OUTBOUND_ALLOW", parse: blocksOf, fallback: [] as readonly string[] },
 } as const
 
 export type SettingName = keyof typeof SETTINGS
@@ -93,7 +121,11 @@ type Value<Name extends SettingName> = ReturnType<(typeof SETTINGS)[Name]["parse
 /** Settings of which those a function needs are there for certain. */
 export type Settings<Required extends SettingName = never> = {
   readonly [Name in SettingName]: Name extends Required ? Value<Name> : Value<Name> | null
-} & { readonly environments: readonly Environment[]; readonly cacheTtlSeconds: number }
+} & {
+  readonly environments: readonly Environment[]
+  readonly cacheTtlSeconds: number
+  readonly outboundAllow: readonly string[]
+}
 
 /**
  * Reads the environment variables once, at the start. Throws {@link SettingsError} with one line for each
@@ -127,6 +159,7 @@ export const readSettings = <Required extends SettingName>(
   ])
   const environments = read(DEFAULTED.environments, false) ?? DEFAULTED.environments.fallback
   const cacheTtlSeconds = read(DEFAULTED.cacheTtlSeconds, false) ?? DEFAULTED.cacheTtlSeconds.fallback
+  const outboundAllow = read(DEFAULTED.outboundAllow, false) ?? DEFAULTED.outboundAllow.fallback
   if (problems.length > 0) throw new SettingsError(problems)
-  return { ...Object.fromEntries(plain), environments, cacheTtlSeconds } as Settings<Required>
+  return { ...Object.fromEntries(plain), environments, cacheTtlSeconds, outboundAllow } as Settings<Required>
 }

@@ -1,6 +1,7 @@
 import { type Environment, parseEnvironment } from "../../core/environment.ts"
 import { Refusal } from "../../core/errors.ts"
 import { parseTenantId, type TenantId } from "../../core/ids.ts"
+import { parseRevision } from "../../core/release/revision.ts"
 import { type View, viewText } from "../../core/release/view.ts"
 import { parseViewId } from "../../core/release/view-id.ts"
 import type { FunctionUrlEvent, FunctionUrlResult } from "../http/events.ts"
@@ -81,7 +82,10 @@ export const createInternal = (
     if (!tenantId || !environment) throw tenantNotFound(tenantText)
     if (kind === "view" && viewId !== undefined) return await viewResult(tenantId, environment, viewId, index)
     if (kind !== "pointer" || viewId !== undefined) throw routeUnknown()
-    const entry = await pointers.of(tenantId, environment)
+    const wanted = parseRevision(new URLSearchParams(event.rawQueryString).get("atLeast") ?? "")
+    const entry = await (wanted
+      ? pointers.reaching(tenantId, environment, wanted)
+      : pointers.of(tenantId, environment))
     if (!entry) throw tenantNotFound(tenantText)
     return pointerResult(pointers, entry)
   }

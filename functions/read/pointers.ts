@@ -2,7 +2,13 @@ import { setImmediate as nextTurn } from "node:timers/promises"
 import type { Environment } from "../../core/environment.ts"
 import type { TenantId, ViewId } from "../../core/ids.ts"
 import type { PointerDocument } from "../../core/release/pointer-document.ts"
-import { formatRevision, isNewer, parseRevision, type Revision } from "../../core/release/revision.ts"
+import {
+  formatRevision,
+  isBehind,
+  isNewer,
+  parseRevision,
+  type Revision,
+} from "../../core/release/revision.ts"
 import type { View } from "../../core/release/view.ts"
 import type { Background } from "../platform/background.ts"
 import { type CachePort, CacheUnavailable } from "../platform/cache.ts"
@@ -20,6 +26,8 @@ export interface Pointers {
   of(tenantId: TenantId, environment: Environment): Entry | Promise<Entry | null>
   /** As PostgreSQL has it now, for people, who look at what they have just done; if it is down, as {@link of}. */
   latest(tenantId: TenantId, environment: Environment): Promise<Entry | null>
+  /** For who was told of this revision: asks Redis, and then PostgreSQL, until it is there; if it is nowhere, as {@link of}. */
+  reaching(tenantId: TenantId, environment: Environment, wanted: Revision): Promise<Entry | null>
   /** Milliseconds since PostgreSQL was read. */
   ageMs(entry: Entry): number
 }
@@ -273,5 +281,13 @@ export const createPointers = (deps: {
     return fly(tenantId, environment, false)
   }
 
-  return { ageMs, of, latest }
+  const reaching: Pointers["reaching"] = async (tenantId, environment, wanted) => {
+    const known = await of(tenantId, environment)
+    if (!known || !isBehind(known.revision, wanted)) return known
+    const renewed = await fly(tenantId, environment, false)
+    if (!renewed || !isBehind(renewed.revision, wanted)) return renewed
+    return await latest(tenantId, environment)
+  }
+
+  return { ageMs, of, latest, reaching }
 }

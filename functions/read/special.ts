@@ -107,7 +107,7 @@ export const createSpecialReads = (deps: {
     principal: Principal,
   ): Promise<Selected> => {
     const { change, scope } = await findChange(text, address, read, principal)
-    const { stable } = viewsOf(read.layers, address.tenantId)
+    const { stable } = viewsOf(read.layers, address.tenantId, read.tenant.tier)
     const layers = []
     for (const layer of LAYERS) {
       const entries = await builder.entries(address.tenantId, read, stable[layer])
@@ -117,7 +117,7 @@ export const createSpecialReads = (deps: {
   }
 
   const select = async (address: Address, read: PointerRead, unit: string | null): Promise<Selected> => {
-    const { stable, candidate } = viewsOf(read.layers, address.tenantId)
+    const { stable, candidate } = viewsOf(read.layers, address.tenantId, read.tenant.tier)
     const arm = armOf(candidate, unit)
     const releases = arm === "candidate" && candidate ? candidate.releases : stable
     return { arm, merged: await builder.merge(address.tenantId, read, releases) }

@@ -9,6 +9,7 @@ const SECRETS = {
   "reader-keys": ["private", "public"],
   edge: ["secret"],
   admin: ["token"],
+  smtp: ["url"],
 } as const
 
 type SecretName = keyof typeof SECRETS

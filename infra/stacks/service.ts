@@ -1,12 +1,13 @@
 import { Duration, Stack } from "aws-cdk-lib"
 import { Rule, Schedule } from "aws-cdk-lib/aws-events"
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets"
-import { ServicePrincipal } from "aws-cdk-lib/aws-iam"
+import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam"
 import { Key } from "aws-cdk-lib/aws-kms"
 import { InvokeMode } from "aws-cdk-lib/aws-lambda"
 import type { Construct } from "constructs"
 import { Door } from "../constructs/door.ts"
 import { Handler } from "../constructs/handler.ts"
+import { Rollout, rolloutArn } from "../constructs/rollout.ts"
 import { StageSecrets } from "../constructs/secrets.ts"
 import type { HandlerName, StageSettings } from "../settings.ts"
 
@@ -37,20 +38,34 @@ export class ServiceStack extends Stack {
       ...this.#database("appUrl", "systemUrl"),
       ...this.#signing(),
       ...this.#startUpToken(),
+      ...this.#pacing(),
+      ...this.#messages(),
     })
     const outcomes = this.#handler("Outcomes", "outcomes", {
-      ...this.#database("appUrl"),
+      ...this.#database("appUrl", "systemUrl"),
       ...this.#readerKeys(),
+      ...this.#pacing(),
     })
-    const advance = this.#handler("Advance", "advance", this.#database("appUrl", "systemUrl"))
+    const advance = this.#handler("Advance", "advance", {
+      ...this.#database("appUrl", "systemUrl"),
+      ...this.#pacing(),
+    })
     const relay = this.#handler("Relay", "relay", this.#database("readUrl", "systemUrl"))
+    const notify = this.#handler("Notify", "notify", {
+      ...this.#database("appUrl", "systemUrl"),
+      ...this.#messages(),
+    })
 
     // A view of three full layers, or a change with what was there before, is beyond the 6 MB that Lambda buffers.
     new Door(this, "ReadDoor", read.fn, InvokeMode.RESPONSE_STREAM)
     new Door(this, "ManageDoor", manage.fn, InvokeMode.RESPONSE_STREAM)
     new Door(this, "OutcomesDoor", outcomes.fn, InvokeMode.BUFFERED)
+    new Rollout(this, "Rollout", { settings, key: this.#key, advance: advance.fn })
+    this.#mayPace(manage, "states:StartExecution", "states:SendTaskSuccess")
+    for (const mover of [outcomes, advance]) this.#mayPace(mover, "states:SendTaskSuccess")
     this.#everyMinute("AdvanceClock", advance)
     this.#everyMinute("RelayClock", relay)
+    this.#everyMinute("NotifyClock", notify)
   }
 
   #handler(id: string, name: HandlerName, environment: Record<string, string>): Handler {
@@ -96,6 +111,24 @@ export class ServiceStack extends Stack {
 
   #startUpToken(): Record<string, string> {
     return { HOTSWAP_ADMIN_TOKEN: this.#secrets.reference("admin", "token") }
+  }
+
+  /** `manage` sends a channel's test message, and refuses mail where there is no server. */
+  #messages(): Record<string, string> {
+    const { mailFrom, consoleUrl } = this.#settings
+    return {
+      ...(mailFrom === null ? {} : { SMTP_URL: this.#secrets.reference("smtp", "url"), SMTP_FROM: mailFrom }),
+      ...(consoleUrl === null ? {} : { HOTSWAP_CONSOLE_URL: consoleUrl }),
+    }
+  }
+
+  #pacing(): Record<string, string> {
+    return { HOTSWAP_STATE_MACHINE_ARN: rolloutArn(this, this.#settings) }
+  }
+
+  /** Changes are submitted to `manage` alone; each that moves one tells who waits for that. */
+  #mayPace({ fn }: Handler, ...actions: string[]): void {
+    fn.addToRolePolicy(new PolicyStatement({ actions, resources: [rolloutArn(this, this.#settings)] }))
   }
 
   #everyMinute(id: string, handler: Handler): void {

@@ -61,6 +61,8 @@ export const directCommit = (
       changeId,
       cause: "live",
     },
+    inherited: inheritedOf(state),
+    notices: [],
     releases: [compiled.release],
     chunks: compiled.chunks,
     versions: [versionRow(name, version, changeId, value)],
@@ -68,6 +70,12 @@ export const directCommit = (
     audit: [{ ...auditOf("config.edit", changeId), changeId, detail: { key: name } }],
   }
 }
+
+/** The versions of the policies above the scope, as a decision on this state names them. */
+const inheritedOf = ({ scope, policies }: ScopeState): Commit["inherited"] =>
+  Object.fromEntries(
+    policies.filter((policy) => policy.scope !== scope).map((policy) => [policy.scope, policy.version]),
+  )
 
 export const newChangeId = (scope: ScopeId): ChangeId => changeIdOf(scope, randomUUID())
 

@@ -51,6 +51,16 @@ const fill = async (id: string) => {
     values (${id}, ${changeId}, 0, ${DEVELOPMENT}, now())`
   await admin`insert into hotswap.gate_instances (tenant_id, change_id, step, instance, token_id)
     values (${id}, ${changeId}, 0, 'i', 't')`
+  await admin`insert into hotswap.gate_baselines values (${id}, ${DEVELOPMENT}, 1, 1, now())`
+  await admin`insert into hotswap.gate_readers (tenant_id, environment, instance, token_id, seq, at)
+    values (${id}, ${DEVELOPMENT}, 'i', 't', 1, now())`
+  await admin`insert into hotswap.gate_tenants (tenant_id, change_id, unit, reached, step, step_since, last_at, tier)
+    values (${id}, ${changeId}, 'u', true, 0, now(), now(), 'Pro')`
+  await admin`insert into hotswap.workflow_waits (tenant_id, change_id, task_token) values (${id}, ${changeId}, 't')`
+  await admin`insert into hotswap.channels (tenant_id, channel_id, type, config, created_by)
+    values (${id}, gen_random_uuid(), 'webhook', '{}', 's')`
+  await admin`insert into hotswap.deliveries (tenant_id, channel_id, environment, type, change_id, detail, at)
+    values (${id}, gen_random_uuid(), ${DEVELOPMENT}, 'change.live', ${changeId}, '{}', now())`
   await admin`insert into hotswap.external_ids values (${id}, ${`guild:${id}`})`
   const token = {
     kind: "api" as const,
@@ -125,7 +135,7 @@ describe("the catalog", () => {
       where n.nspname = 'hotswap' and c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity
         and exists (select from pg_policies p where p.schemaname = 'hotswap' and p.tablename = c.relname))`
     expect([...open]).toEqual([])
-    expect((await tables()).length).toBe(16)
+    expect((await tables()).length).toBe(22)
   })
 
   test("tenant_id comes first in every primary key, foreign key and unique constraint", async () => {
@@ -162,10 +172,17 @@ describe("the catalog", () => {
         unnest(array['UPDATE', 'DELETE', 'TRUNCATE']) p
       where t.schemaname = 'hotswap' and has_table_privilege(r, 'hotswap.' || t.tablename, p)`
     expect(may.map(({ role, table, privilege }) => `${role} ${privilege} ${table}`).sort()).toEqual([
+      "hotswap_app DELETE channels",
       "hotswap_app DELETE external_ids",
       "hotswap_app DELETE outbox",
+      "hotswap_app DELETE workflow_waits",
+      "hotswap_system DELETE deliveries",
+      "hotswap_system DELETE gate_instances",
+      "hotswap_system DELETE gate_readers",
+      "hotswap_system DELETE gate_tenants",
       "hotswap_system DELETE idempotency_keys",
       "hotswap_system DELETE outbox",
+      "hotswap_system DELETE workflow_waits",
     ])
     const columns = await admin`
       select table_name || '.' || column_name as column from information_schema.column_privileges
@@ -174,13 +191,19 @@ describe("the catalog", () => {
     expect([...tablesWithUpdates].sort()).toEqual([
       "audit_heads",
       "changes",
+      "channels",
+      "deliveries",
+      "gate_baselines",
       "gate_instances",
+      "gate_readers",
       "gate_steps",
+      "gate_tenants",
       "heads",
       "idempotency_keys",
       "outbox",
       "tenants",
       "tokens",
+      "workflow_waits",
     ])
     expect(columns.map(({ column }) => column)).not.toContain("changes.content")
   })
@@ -284,8 +307,16 @@ describe("another tenant's rows", () => {
         "tokens",
         "audit_entries",
         "heads",
+        "channels",
+        "gate_baselines",
       ])
         await expect(system.unsafe(`select * from hotswap.${table}`)).rejects.toMatchObject({ code: "42501" })
+      for (const hidden of [
+        "detail from hotswap.deliveries",
+        "task_token from hotswap.workflow_waits",
+        "after_errors from hotswap.gate_tenants",
+      ])
+        await expect(system.unsafe(`select ${hidden}`)).rejects.toMatchObject({ code: "42501" })
       await expect(system`select content from hotswap.changes`).rejects.toMatchObject({ code: "42501" })
       await expect(system`select body from hotswap.idempotency_keys`).rejects.toMatchObject({ code: "42501" })
     } finally {

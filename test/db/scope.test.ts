@@ -191,6 +191,8 @@ describe("commit", () => {
       scope: state.scope,
       environment: state.environment,
       expectedRev: state.rev,
+      inherited: {},
+      notices: [],
       releases: [],
       chunks: [],
       versions: [],

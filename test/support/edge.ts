@@ -79,6 +79,10 @@ export interface EdgeOptions {
   cacheDirectory?: string
   kvDirectory?: string
   deadlineMs?: number
+  /** Where the Worker hears of moves. */
+  redis?: { url: string; token: string }
+  /** Bindings besides those that every test has. */
+  bindings?: Readonly<Record<string, string>>
   /** A Worker that every request passes on its way; it finds the edge as its binding `EDGE`. */
   before?: string
 }
@@ -98,7 +102,15 @@ interface Namespace {
   get(name: string): Promise<string | null>
 }
 
-const edgeWorker = async ({ origin, manageOrigin, outcomesOrigin, jwks, deadlineMs }: EdgeOptions) => ({
+const edgeWorker = async ({
+  origin,
+  manageOrigin,
+  outcomesOrigin,
+  jwks,
+  deadlineMs,
+  redis,
+  bindings,
+}: EdgeOptions) => ({
   name: "edge",
   modules: true as const,
   script: await bundleEdge(),
@@ -111,7 +123,10 @@ const edgeWorker = async ({ origin, manageOrigin, outcomesOrigin, jwks, deadline
     READER_PUBLIC_KEYS: jwks,
     HOTSWAP_ENVIRONMENTS: "Development,QA,Staging,Production",
     ...(deadlineMs === undefined ? {} : { ORIGIN_DEADLINE_MS: String(deadlineMs) }),
+    ...(redis && { UPSTASH_REDIS_REST_URL: redis.url, UPSTASH_REDIS_REST_TOKEN: redis.token }),
+    ...bindings,
   },
+  durableObjects: { STREAM_HUB: { className: "StreamHub", useSQLite: true } },
   kvNamespaces: ["LAST_KNOWN_GOOD"],
 })
 

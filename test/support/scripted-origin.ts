@@ -22,6 +22,8 @@ export interface Script {
   moving?: boolean
   status?: PointerDocument["status"]
   revoked?: readonly string[]
+  /** Only to who names a revision: its memory is a moment old, and looked past for him alone. */
+  toWhoKnows?: boolean
 }
 
 export interface OriginCall {
@@ -80,8 +82,10 @@ export const startOrigin = async (): Promise<ScriptedOrigin> => {
   const held: Hold[] = []
 
   const internal = (path: string, response: ServerResponse): void => {
-    const [, , kind, ...rest] = path.split("/")
-    const name = rest.join("/")
+    const [address = "", query] = path.split("?")
+    const [, , kind, ...rest] = address.split("/")
+    const told = `${rest.join("/")}?told`
+    const name = query !== undefined && pointers.has(told) ? told : rest.join("/")
     const view = kind === "view" ? views.get(name) : undefined
     if (kind === "pointer" && pointers.has(name)) json(response, 200, pointers.get(name))
     else if (view !== undefined) response.writeHead(200, { "content-type": "application/json" }).end(view)
@@ -129,7 +133,9 @@ export const startOrigin = async (): Promise<ScriptedOrigin> => {
       const stable = keepView(tenantId, environment, configs)
       const { candidate } = script
       const other = candidate ? keepView(tenantId, environment, candidate.configs) : null
-      pointers.set(`${tenantId}/${environment}`, {
+      const name = `${tenantId}/${environment}`
+      pointers.delete(`${name}?told`)
+      pointers.set(script.toWhoKnows ? `${name}?told` : name, {
         tenantId,
         environment,
         tier: "Free",

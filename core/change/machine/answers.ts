@@ -1,5 +1,5 @@
 import type { ProblemCode } from "../../errors.ts"
-import type { Change, ChangeState, Instant } from "../change.ts"
+import type { Change, ChangeState, Frozen, Instant } from "../change.ts"
 import { isReached } from "../time.ts"
 import type { ChangeEvent, Effect, Facts, Transition } from "../transition.ts"
 
@@ -16,6 +16,9 @@ export const refused = (code: ProblemCode, detail: string): Transition => ({ ok:
 /** The sentence of every 409: where the change is, and what was wanted of it. */
 export const past = ({ status }: Change, wanted: string): Transition =>
   refused("CHANGE_STATE", `The change is ${status.state.replaceAll("_", " ")}; it cannot be ${wanted}.`)
+
+export const frozenUntil = ({ name, until }: Frozen): Transition =>
+  refused("CHANGE_FROZEN", `"${name}" freezes changes until ${until}.`)
 
 export const liveNow = (now: Instant, { pointer }: Facts): Extract<ChangeState, { state: "live" }> => ({
   state: "live",

@@ -1,56 +1,11 @@
-import type { Role } from "../../access.ts"
 import type { ChangeId } from "../../ids.ts"
-import type { Change, ChangeState, Instant } from "../change.ts"
-import { defined } from "../defined.ts"
+import type { Change, ChangeState, Frozen, Instant } from "../change.ts"
 import type { Policy } from "../policy.ts"
-import { holds, objection, owedStage, standingOf } from "../stages.ts"
+import { isPolicyChange } from "../policy-change.ts"
+import { owedStage, standingOf } from "../stages.ts"
 import { after, isReached } from "../time.ts"
 import type { Facts, Transition } from "../transition.ts"
-import { hasExpired, isWaiting, liveNow, moved, type Of, past, refused } from "./answers.ts"
-
-export const approve = (change: Change, event: Of<"approve">, policy: Policy, now: Instant): Transition => {
-  if (change.status.state !== "awaiting_approval") return past(change, "approved")
-  if (hasExpired(change, now)) return refused("CHANGE_STATE", "The change has expired.")
-  if (event.contentHash !== undefined && event.contentHash !== change.content.contentHash)
-    return refused("CONTENT_HASH_STALE", `The change's contentHash is ${change.content.contentHash}.`)
-  const standing = standingOf(change, policy)
-  const earlier = standing.flatMap(({ approvals }) => approvals.map(({ actor }) => actor))
-  const against = objection(change.content.author, earlier, event.actor)
-  if (against !== null) return refused(`APPROVAL_${OBJECTION_CODES[against]}`, OBJECTION_DETAILS[against])
-  const stage = owedStage(standing)
-  if (stage !== null && !holds(event.roles, stage.role, change.content.scope))
-    return refused("APPROVAL_ROLE", `The approval that is due is that of the role ${stage.role}.`)
-  // An earlier one of this person that counts no more, because the policy has changed, gives way to this one.
-  const others = change.approvals.filter(({ actor }) => actor.subject !== event.actor.subject)
-  const approvals = stage === null ? change.approvals : [...others, approvalOf(event, stage.role, now)]
-  const next = { ...change, approvals }
-  const done = owedStage(standingOf(next, policy)) === null
-  return moved(next, done ? { state: "scheduled", since: now } : change.status)
-}
-
-const OBJECTION_CODES = { own: "OWN", related: "RELATED", twice: "TWICE" } as const
-const OBJECTION_DETAILS = {
-  own: "The author's approval of their own change does not count.",
-  related: "The token was issued by the author or another approver, or by its holder theirs was.",
-  twice: "This person's approval counts already.",
-} as const
-
-const approvalOf = ({ actor, comment }: Of<"approve">, role: Role, at: Instant) => ({
-  actor,
-  role,
-  at,
-  ...defined({ comment }),
-})
-
-export const reject = (change: Change, { actor, comment }: Of<"reject">, now: Instant): Transition =>
-  change.status.state === "awaiting_approval"
-    ? moved(change, {
-        state: "rejected",
-        at: now,
-        by: actor.subject,
-        ...defined({ comment }),
-      })
-    : past(change, "rejected")
+import { frozenUntil, hasExpired, isWaiting, liveNow, moved, type Of, past, refused } from "./answers.ts"
 
 export const cancel = (change: Change, { type: _, ...why }: Of<"cancel">, now: Instant): Transition =>
   isWaiting(change) ? moved(change, { state: "cancelled", at: now, ...why }) : past(change, "cancelled")
@@ -62,17 +17,10 @@ export const expire = (change: Change, now: Instant): Transition => {
     : refused("CHANGE_STATE", `The change expires at ${change.content.expiresAt}.`)
 }
 
-export const reassess = (change: Change, policy: Policy): Transition => {
-  if (change.status.state !== "scheduled") return past(change, "sent back to be approved")
-  return owedStage(standingOf(change, policy)) === null
-    ? refused("CHANGE_STATE", "The change owes no approval.")
-    : moved(change, { state: "awaiting_approval" })
-}
-
 export const wait = (change: Change, behind: ChangeId | null): Transition => {
   const { status } = change
   if (status.state !== "scheduled") return past(change, "made to wait")
-  if ((status.waitingFor ?? null) === behind)
+  if ((status.waitingFor ?? null) === behind && status.frozen === undefined)
     return refused("CHANGE_STATE", "The change waits for that already.")
   return moved(change, {
     state: "scheduled",
@@ -80,6 +28,21 @@ export const wait = (change: Change, behind: ChangeId | null): Transition => {
     ...(behind === null ? {} : { waitingFor: behind }),
   })
 }
+
+/** A freeze concerns what is due to start, and a rollout whose hold is over. */
+export const freeze = (change: Change, { frozen }: Of<"freeze">, facts: Facts): Transition => {
+  const { status } = change
+  if (status.state !== "scheduled" && status.state !== "rolling_out") return past(change, "frozen")
+  if (frozen !== null && facts.frozen === null) return refused("CHANGE_STATE", "There is no freeze.")
+  if (isSame(status.frozen ?? null, frozen)) return refused("CHANGE_STATE", "That is known already.")
+  const told = frozen === null ? {} : { frozen }
+  if (status.state === "scheduled") return moved(change, { state: "scheduled", since: status.since, ...told })
+  const { frozen: _, ...rest } = status
+  return moved(change, { ...rest, ...told })
+}
+
+const isSame = (one: Frozen | null, other: Frozen | null): boolean =>
+  one?.name === other?.name && one?.until === other?.until
 
 export const start = (change: Change, policy: Policy, now: Instant, facts: Facts): Transition => {
   const { content, status } = change
@@ -89,6 +52,7 @@ export const start = (change: Change, policy: Policy, now: Instant, facts: Facts
     return refused("CHANGE_STATE", `The change starts at ${content.startAt}.`)
   if (owedStage(standingOf(change, policy)) !== null)
     return refused("CHANGE_STATE", "The change owes approvals.")
+  if (facts.frozen !== null) return frozenUntil(facts.frozen)
   if (facts.inTheWay !== null)
     return refused("CHANGE_STATE", `The change waits for ${facts.inTheWay} to end.`)
   const started = { ...change, versions: facts.versions }
@@ -102,13 +66,19 @@ export const start = (change: Change, policy: Policy, now: Instant, facts: Facts
 
 export const breakGlass = (
   change: Change,
-  { actor, comment }: Of<"break_glass">,
+  { actor, roles, comment }: Of<"break_glass">,
   policy: Policy,
   now: Instant,
   facts: Facts,
 ): Transition => {
   if (!isWaiting(change)) return past(change, "made live by breaking glass")
   if (hasExpired(change, now)) return refused("CHANGE_STATE", "The change has expired.")
+  if (isPolicyChange(change))
+    return refused("BREAK_GLASS_FORBIDDEN", "Nobody changes a policy by breaking glass.")
+  const { breakGlass: breakers } = policy
+  if (breakers.length === 0) return refused("BREAK_GLASS_FORBIDDEN", "The policy lets nobody break glass.")
+  if (!roles.some((role) => role === "platform_admin" || breakers.includes(role)))
+    return refused("BREAK_GLASS_FORBIDDEN", `The policy lets these break glass: ${breakers.join(", ")}.`)
   if (facts.overdueReview !== null)
     return refused("REVIEW_OVERDUE", `The review of ${facts.overdueReview} is overdue.`)
   if (facts.inTheWay !== null)

@@ -155,6 +155,7 @@ describe("approvals", () => {
 
   test("a change that was not approved in time expires, and an approval does not revive it", () => {
     const world = production()
+    world.policy = { ...world.policy, remindEveryMs: null }
     const id = world.set({ a: 1 })
     expect(world.dueAt(id)).toBe(world.change(id).content.expiresAt)
     expect(world.tick(id)).toBe("nothing")

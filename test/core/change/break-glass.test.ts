@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest"
+import type { Role } from "../../../core/access.ts"
+import { POLICY_KEY } from "../../../core/change/policy.ts"
 import type { ChangeId } from "../../../core/ids.ts"
 import { alice, bob } from "./people.ts"
 import { actor, canary, candidateValue, started } from "./rollouts.ts"
@@ -6,8 +8,8 @@ import { DIRECT, World } from "./world.ts"
 
 describe("breaking glass", () => {
   const strict = () => new World({ policy: { stages: [{ role: "manager", required: 1 }], strategy: DIRECT } })
-  const breakGlass = (changeId: ChangeId, who = actor) =>
-    ({ type: "break_glass", changeId, actor: who }) as const
+  const breakGlass = (changeId: ChangeId, roles: readonly Role[] = ["manager"]) =>
+    ({ type: "break_glass", changeId, actor, roles }) as const
 
   test("makes a change live at once and leaves a review owed, by neither the author nor who broke it", () => {
     const world = strict()
@@ -69,5 +71,25 @@ describe("breaking glass", () => {
   test("is for changes that have not started", () => {
     const { world, id } = started()
     expect(world.refuse(breakGlass(id)).code).toBe("CHANGE_STATE")
+  })
+
+  test("is for those whom the policy names, and for platform admins; for nobody where it names none", () => {
+    const world = strict()
+    const id = world.set({ a: 1 })
+    for (const roles of [["engineer"], ["compliance"], []] as const)
+      expect(world.refuse(breakGlass(id, roles)).code).toBe("BREAK_GLASS_FORBIDDEN")
+    const { policy } = world
+    world.policy = { ...policy, breakGlass: [] }
+    expect(world.refuse(breakGlass(id, ["platform_admin", "manager"])).code).toBe("BREAK_GLASS_FORBIDDEN")
+    world.policy = { ...policy, breakGlass: ["engineer"] }
+    expect(world.refuse(breakGlass(id, ["manager"])).code).toBe("BREAK_GLASS_FORBIDDEN")
+    for (const roles of [["engineer"], ["platform_admin"]] as const)
+      expect(world.decide(breakGlass(id, roles)).kind).toBe("commit")
+  })
+
+  test("changes no policy: whoever may break glass could otherwise do away with all approvals", () => {
+    const world = strict()
+    const id = world.submit([{ key: POLICY_KEY, value: { stages: [] } }])
+    expect(world.refuse(breakGlass(id, ["platform_admin"])).code).toBe("BREAK_GLASS_FORBIDDEN")
   })
 })

@@ -3,20 +3,26 @@ import type { Edit } from "../../../core/change/change.ts"
 import { type Change, isOpen, owedReview } from "../../../core/change/change.ts"
 import type { Command, DecideContext, Decision, EditInput, Submit } from "../../../core/change/command.ts"
 import { decide } from "../../../core/change/decide.ts"
-import { defaultPolicy, type Policy } from "../../../core/change/policy.ts"
-import type { Commit, ScopeState, VersionRow } from "../../../core/change/scope-state.ts"
+import { effectivePolicy } from "../../../core/change/effective-policy.ts"
+import { POLICY_KEY, type Policy, type PolicyDocument } from "../../../core/change/policy.ts"
+import type { Commit, LayerPolicy, Notice, ScopeState, VersionRow } from "../../../core/change/scope-state.ts"
 import { DEFAULT_ENVIRONMENTS, type Environment } from "../../../core/environment.ts"
+import type { WaveEvidence } from "../../../core/gate/waves.ts"
 import {
   type ChangeId,
   type ChunkId,
   type ConfigKey,
   changeIdOf,
+  isTenant,
   type ReleaseId,
   type ScopeId,
+  type Tier,
 } from "../../../core/ids.ts"
 import type { Json } from "../../../core/json.ts"
 import { allEntries, chunksFor, EMPTY_CHUNK, EMPTY_RELEASE } from "../../../core/release/compile.ts"
 import type { Entry, Manifest, Pointer, Release } from "../../../core/release/release.ts"
+import { type More, moreFor } from "./more.ts"
+import { movesSince } from "./moves.ts"
 import { alice, type Person } from "./people.ts"
 
 export const key = (name: string): ConfigKey => name as ConfigKey
@@ -26,7 +32,9 @@ export const MINUTE_MS = 60_000
 export interface WorldOptions {
   scope?: string
   environment?: "Development" | "QA" | "Staging" | "Production"
+  /** Of a policy somewhere farther away, whatever its own says. */
   policy?: Partial<Policy>
+  tier?: Tier | null
 }
 
 type Committed = Extract<Decision, { kind: "commit" }>
@@ -38,20 +46,27 @@ type Committed = Extract<Decision, { kind: "commit" }>
 export class World {
   readonly scope: ScopeId
   readonly environment: Environment
-  policy: Policy
+  /** Lies over what the layers' policies say. */
+  overriding: Partial<Policy>
+  /** The layers' own policies, farthest first. */
+  policies: readonly LayerPolicy[] = []
+  elsewhere: ScopeState["elsewhere"] = null
+  /** What was reported of waves. */
+  waves: WaveEvidence | undefined
   nowMs = Date.parse("2026-03-01T12:00:00.000Z")
 
   rev = 0
   pointer: Pointer = {
     seq: 0,
     at: null,
-    tier: "Pro",
+    tier: null,
     stable: EMPTY_RELEASE.id,
     stableChangeId: null,
     candidate: null,
   }
   readonly history: Pointer[] = []
   readonly moves: NonNullable<Commit["pointer"]>[] = []
+  readonly notices: Notice[] = []
   readonly manifests = new Map<ReleaseId, Manifest>([[EMPTY_RELEASE.id, EMPTY_RELEASE.manifest]])
   readonly chunks = new Map<ChunkId, string>([[EMPTY_CHUNK.id, EMPTY_CHUNK.text]])
   readonly versions: VersionRow[] = []
@@ -62,10 +77,21 @@ export class World {
   onCommit: (commit: Commit, before: ReadonlyMap<ChangeId, Change>) => void = () => undefined
   #ids = 0
 
-  constructor({ scope = "acme-corp", environment = "Staging", policy = {} }: WorldOptions = {}) {
+  constructor({ scope = "acme-corp", environment = "Staging", policy = {}, tier }: WorldOptions = {}) {
     this.scope = scope as ScopeId
     this.environment = environment as Environment
-    this.policy = { ...defaultPolicy(this.scope, this.environment, DEFAULT_ENVIRONMENTS), ...policy }
+    this.overriding = policy
+    this.pointer.tier = tier ?? (isTenant(this.scope) ? "Pro" : null)
+  }
+
+  get policy(): Policy {
+    const { scope, environment, policies, overriding } = this
+    return { ...effectivePolicy(scope, environment, DEFAULT_ENVIRONMENTS, policies), ...overriding }
+  }
+
+  /** Lays it over everything, whole. */
+  set policy(policy: Policy) {
+    this.overriding = policy
   }
 
   get now(): string {
@@ -76,7 +102,14 @@ export class World {
   }
 
   context(): DecideContext {
-    return { now: this.now, environments: DEFAULT_ENVIRONMENTS, policy: this.policy, requestId: "request-1" }
+    return {
+      now: this.now,
+      environments: DEFAULT_ENVIRONMENTS,
+      policy: this.policy,
+      requestId: "request-1",
+      waves: this.waves,
+      moves: movesSince(this, this.nowMs - this.policy.rollbackWindowMs),
+    }
   }
 
   newId(): ChangeId {
@@ -102,16 +135,13 @@ export class World {
     return this.changes.get(id)!.dueAt
   }
 
-  load(more: {
-    keys: readonly ConfigKey[]
-    changeId: ChangeId | null
-    releases: readonly ReleaseId[]
-    all: boolean
-  }) {
+  load(more: More) {
     const { candidate, stable } = this.pointer
     const changes = new Map(
       [...this.changes]
-        .filter(([id, { change }]) => id === more.changeId || isOpen(change) || owedReview(change) !== null)
+        .filter(
+          ([id, { change }]) => more.changeIds.includes(id) || isOpen(change) || owedReview(change) !== null,
+        )
         .map(([id, { change }]) => [id, change]),
     )
     const rollout = candidate ? changes.get(candidate.changeId)! : null
@@ -133,6 +163,8 @@ export class World {
       tier: this.pointer.tier,
       rev: this.rev,
       pointer: this.pointer,
+      policies: this.policies,
+      elsewhere: this.elsewhere,
       manifests,
       chunks: new Map(chunkIds.map((id) => [id, this.chunks.get(id)!])),
       lastVersions: new Map(
@@ -158,22 +190,21 @@ export class World {
 
   /** Decides as a caller does: loading again with what the decision asks for, each kind at most once. */
   decide(command: Command): Exclude<Decision, { kind: `needs_${string}` }> {
-    const changeId = "changeId" in command && this.changes.has(command.changeId) ? command.changeId : null
-    let more = {
-      keys: command.type === "submit" ? keysOf(command.edits) : ([] as ConfigKey[]),
-      changeId,
-      releases: [] as readonly ReleaseId[],
+    const named = "changeId" in command && this.changes.has(command.changeId) ? [command.changeId] : []
+    let more: More = {
+      keys: command.type === "submit" ? keysOf(command.edits) : [],
+      changeIds: named,
+      releases: [],
       all: false,
     }
     const asked: string[] = []
     for (;;) {
       const decision = decide(this.load(more), command, this.context())
-      if (asked.includes(decision.kind)) throw new Error(`asked twice: ${decision.kind}`)
+      if (asked.filter((kind) => kind === decision.kind).length > 1) throw new Error(`asked: ${asked}`)
       asked.push(decision.kind)
-      if (decision.kind === "needs_all_chunks") more = { ...more, all: true }
-      else if (decision.kind === "needs_keys") more = { ...more, keys: [...more.keys, ...decision.keys] }
-      else if (decision.kind === "needs_releases") more = { ...more, releases: decision.releases }
-      else return decision
+      const next = moreFor(decision, more)
+      if (next === null) return decision as Exclude<Decision, { kind: `needs_${string}` }>
+      more = next
     }
   }
 
@@ -221,6 +252,13 @@ export class World {
       // What is stored is JSON: a member that is `undefined` would be lost.
       this.changes.set(change.content.changeId, { change: structuredClone(change), dueAt })
     }
+    if (commit.policy !== undefined) {
+      const inherited = this.policies.filter(({ scope }) => scope !== this.scope)
+      this.policies = commit.policy
+        ? [...inherited, { scope: this.scope, ...structuredClone(commit.policy) }]
+        : inherited
+    }
+    this.notices.push(...commit.notices)
     this.audit.push(...commit.audit)
     this.onCommit(commit, before)
   }
@@ -237,6 +275,10 @@ export class World {
   }
   set(values: Record<string, Json>, rest: Partial<Submit> = {}, by: Person = alice): ChangeId {
     return this.submit(editing(values), rest, by)
+  }
+  setPolicy(document: PolicyDocument | null, rest: Partial<Submit> = {}, by: Person = alice): ChangeId {
+    const edit = document === null ? { delete: true as const } : { value: document as Json }
+    return this.submit([{ key: POLICY_KEY, ...edit }], rest, by)
   }
   approve(changeId: ChangeId, ...people: readonly Person[]): void {
     for (const { actor, roles } of people) this.do({ type: "approve", changeId, actor, roles })

@@ -116,6 +116,19 @@ describe("layers", () => {
   })
 })
 
+test("what the service keeps for itself is in no view, and no view's id depends on it", () => {
+  const policy = { "~policy": locked({ stages: [] }) }
+  const given = { platform: { a: entry(1) }, tenant: { b: entry(2) } }
+  const kept = {
+    platform: { ...given.platform, ...policy },
+    tier: policy,
+    tenant: { ...given.tenant, ...policy },
+  }
+  expect(at(merge(kept), "~policy")).toBeUndefined()
+  expect(viewOf(kept)).toEqual(viewOf(given))
+  expect(viewDifference(viewOf(given), viewOf(kept))).toEqual({ set: {}, unset: [] })
+})
+
 const viewOf = (given: Given, tenant = acme, environment = staging): View =>
   compileView(tenant, environment, merge(given))
 

@@ -144,14 +144,14 @@ test("a body is passed on while it is still being written", async () => {
   expect(await (await answer).text()).toBe("first,second")
 })
 
-test("events of the stream arrive as they are sent", async () => {
+test("what an origin streams arrives as it is sent", async () => {
   const next = Promise.withResolvers<void>()
-  manage.answers("/api/v1/stream", (_, response) => {
+  manage.answers("/api/v1/audit/export", (_, response) => {
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" })
     response.write("id: 1.0.0.1\nevent: tenant_config\ndata: {}\n\n")
     next.promise.then(() => response.end(": done\n\n"))
   })
-  const response = await edge.get("/api/v1/stream?environment=Production", await keys.issue())
+  const response = await edge.get("/api/v1/audit/export?tenantId=acme", await keys.issue())
   expect(response.headers.get("content-type")).toBe("text/event-stream")
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
   expect((await reader.read()).value).toContain("id: 1.0.0.1")

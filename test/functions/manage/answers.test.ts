@@ -9,6 +9,8 @@ let acme: Awaited<ReturnType<World["tenant"]>>
 
 const CONFIGS = "/api/v1/configs"
 const CHANGES = "/api/v1/changes"
+const ENVIRONMENT = "/api/v1/tenants/acme/environments/QA"
+const OTHERS = "/api/v1/tenants/shown-ltd/environments/QA"
 const IN_QA = { tenantId: "acme", environment: "QA" }
 
 beforeAll(async () => {
@@ -65,7 +67,23 @@ test("what is answered is what the reference says is answered", async () => {
     ["POST", `${CONFIGS}/acme:QA:plain/rollback`, 200, { toVersion: 1 }],
     ["POST", `${CONFIGS}/acme:QA:plain/promote`, 202, { targetEnvironment: "Staging" }],
     ["POST", CHANGES, 202, { ...IN_QA, environment: "Production", edits: [{ key: "k", value: 1 }] }],
+    ["POST", `${CHANGES}/preview`, 200, { ...IN_QA, edits: [{ key: "k", value: 1 }] }],
+    ["POST", `${CHANGES}/preview`, 200, { ...IN_QA, edits: [{ key: "gone", delete: true }] }],
+    ["POST", CHANGES, 202, { ...IN_QA, edits: [{ key: "k", value: 1 }], strategy: { type: "blue_green" } }],
     ["GET", `${CHANGES}?tenantId=acme`, 200],
+    ["POST", `${ENVIRONMENT}/signals`, 200, { source: "a", status: "warning", summary: "b" }],
+    ["POST", `${ENVIRONMENT}/signals`, 202, { source: "a", status: "resolved", summary: "b" }],
+    [
+      "PUT",
+      `${OTHERS}/policy`,
+      200,
+      { stages: [{ role: "manager", required: 1 }], gate: { requestsMin: 9 } },
+    ],
+    ["GET", `${OTHERS}/policy`, 200],
+    ["DELETE", `${OTHERS}/policy`, 202],
+    ["GET", "/api/v1/tenants/acme/environments/Production/policy", 200],
+    ["GET", `${ENVIRONMENT}/releases`, 200],
+    ["POST", `${ENVIRONMENT}/rollback`, 200],
     ["GET", "/api/v1/approvals?tenantId=acme", 200],
     ["GET", "/api/v1/audit?tenantId=acme", 200],
     ["POST", "/api/v1/audit/verify", 200, { tenantId: "acme" }],

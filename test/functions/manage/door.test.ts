@@ -25,6 +25,10 @@ const throughHandler = async (method: string, path: string, token: string, body?
   return await world.manage.handler(eventOf(method, path, { headers, ...sent }), CONTEXT)
 }
 
+const SIGNAL = { source: "a watch", status: "firing", summary: "errors" }
+const CHANNEL = { type: "webhook", url: "https://hooks.example.com/x" }
+const NO_UUID = "00000000-0000-7000-8000-000000000000"
+
 const ROUTES_OF_A_TENANT: [string, (tenantId: string) => string, ((tenantId: string) => unknown)?][] = [
   ["GET", (id) => `/api/v1/tenants/${id}`],
   ["PATCH", (id) => `/api/v1/tenants/${id}`, () => ({ name: "mine" })],
@@ -60,7 +64,7 @@ const ROUTES_OF_A_TENANT: [string, (tenantId: string) => string, ((tenantId: str
   ],
   ["GET", (id) => `/api/v1/changes?tenantId=${id}`],
   ["GET", (id) => `/api/v1/changes/${id}:chg_${"0".repeat(32)}`],
-  ...["cancel", "pause", "resume", "advance", "abort", "rollback", "break-glass", "review"].map(
+  ...["cancel", "pause", "resume", "advance", "abort", "rollback", "break-glass", "review", "remind"].map(
     (name): [string, (id: string) => string] => [
       "POST",
       (id) => `/api/v1/changes/${id}:chg_${"0".repeat(32)}/${name}`,
@@ -70,6 +74,23 @@ const ROUTES_OF_A_TENANT: [string, (tenantId: string) => string, ((tenantId: str
   ["GET", (id) => `/api/v1/approvals?tenantId=${id}`],
   ["POST", (id) => `/api/v1/approvals/${id}:chg_${"0".repeat(32)}/approve`],
   ["POST", (id) => `/api/v1/approvals/${id}:chg_${"0".repeat(32)}/reject`],
+  ["POST", (id) => `/api/v1/approvals/${id}:chg_${"0".repeat(32)}/withdraw`],
+  ["POST", (id) => `/api/v1/changes/${id}:chg_${"0".repeat(32)}/signals`, () => SIGNAL],
+  ["POST", (id) => `/api/v1/tenants/${id}/environments/Staging/signals`, () => SIGNAL],
+  ["GET", (id) => `/api/v1/tenants/${id}/environments/Staging/policy`],
+  ["PUT", (id) => `/api/v1/tenants/${id}/environments/Staging/policy`, () => ({ stages: [] })],
+  ["DELETE", (id) => `/api/v1/tenants/${id}/environments/Staging/policy`],
+  ["POST", (id) => `/api/v1/tenants/${id}/environments/Staging/rollback`],
+  ["GET", (id) => `/api/v1/tenants/${id}/environments/Staging/releases`],
+  ["POST", (id) => `/api/v1/tenants/${id}/channels`, () => CHANNEL],
+  ["GET", (id) => `/api/v1/tenants/${id}/channels`],
+  ["GET", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}`],
+  ["PUT", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}`, () => ({ events: null })],
+  ["DELETE", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}`],
+  ["POST", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}/rotate`],
+  ["POST", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}/test`],
+  ["GET", (id) => `/api/v1/tenants/${id}/deliveries`],
+  ["POST", (id) => `/api/v1/tenants/${id}/deliveries/${NO_UUID}/retry`],
   ["GET", (id) => `/api/v1/audit?tenantId=${id}`],
   ["POST", () => "/api/v1/audit/verify", (tenantId) => ({ tenantId })],
 ]
@@ -118,6 +139,13 @@ describe("each role may do what the table of permissions says, and nothing else"
     ],
     ["change.read", "GET", "/api/v1/changes?tenantId=acme"],
     ["change.approve", "GET", "/api/v1/approvals?tenantId=acme"],
+    ["policy.read", "GET", "/api/v1/tenants/acme/environments/QA/policy"],
+    ["policy.submit", "PUT", "/api/v1/tenants/acme/environments/QA/policy", { promoteFromAny: true }],
+    ["change.control", "POST", "/api/v1/tenants/acme/environments/QA/rollback", {}],
+    ["change.read", "GET", "/api/v1/tenants/acme/environments/QA/releases"],
+    ["change.signal", "POST", "/api/v1/tenants/acme/environments/QA/signals", SIGNAL],
+    ["channel.read", "GET", "/api/v1/tenants/acme/channels"],
+    ["channel.manage", "POST", `/api/v1/tenants/acme/channels/${NO_UUID}/rotate`],
     ["audit.read", "GET", "/api/v1/audit?tenantId=acme"],
   ]
   test.each(SAMPLE)("%s: %s %s", async (action, method, path, body) => {
@@ -194,6 +222,16 @@ describe("the door", () => {
     publisher.publish = publish
     held.resolve(true)
     await world.platform.background.settled()
+  })
+
+  test("takes an empty Idempotency-Key for a mistake, also where the adapter drops empty headers", async () => {
+    const headers = { authorization: `Bearer ${acme.tokens.engineer}`, "idempotency-key": "" }
+    const body = JSON.stringify({ tenantId: "acme", environment: "QA", key: "not.kept", value: 1 })
+    const { body: told } = await world.manage.handler(
+      eventOf("POST", "/api/v1/configs", { headers, body }),
+      CONTEXT,
+    )
+    expect(told).toContain("IDEMPOTENCY_KEY_INVALID")
   })
 
   test("takes a body on a GET for nothing", async () => {

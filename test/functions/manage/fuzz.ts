@@ -51,12 +51,26 @@ const BODIES: Record<string, Fields> = {
     ...CHANGE,
     promote: { from: "Development", keys: ["k"] },
     strategy: { type: "canary", steps: [{ weightBp: 100, holdMs: 1 }] },
+    contexts: [{ targetingKey: "me" }],
     startAt: "2030-01-01T00:00:00Z",
   },
   approveChange: { comment: "c", contentHash: "0".repeat(64) },
   advanceChange: { step: 0 },
   commentOnChange: { text: "hello" },
   verifyAudit: { tenantId: "acme" },
+  setPolicy: {
+    stages: [{ role: "manager", required: 1 }],
+    allowedStrategies: ["direct", "canary", "blue_green"],
+    freezes: [{ name: "nights", timeZone: "Europe/Berlin", days: ["Sun"], from: "22:00", until: "05:00" }],
+    gate: { requestsMin: 10 },
+    breakGlass: ["manager"],
+    remindEveryMs: null,
+    expiresAfterMs: 3_600_000,
+    comment: "c",
+  },
+  rollBackEnvironment: { asOf: "2026-01-01T00:00:00Z", comment: "c" },
+  signalChange: { source: "a watch", status: "firing", summary: "errors" },
+  signalEnvironment: { version: "4", alerts: [{ status: "firing", labels: { alertname: "Errors" } }] },
 }
 const QUERIES: Record<string, Fields> = {
   listTenants: { tier: "Free", status: "active", limit: "2", cursor: "x" },
@@ -66,6 +80,7 @@ const QUERIES: Record<string, Fields> = {
   diffVersions: { from: "1", to: "1" },
   explainConfig: { targetingKey: "me" },
   listChanges: { tenantId: "acme", environment: "QA", state: "live,cancelled", limit: "3" },
+  listReleases: { limit: "2" },
   listApprovals: { tenantId: "acme", status: "pending" },
   listAudit: {
     tenantId: "acme",
@@ -148,6 +163,7 @@ const parameter = (name: string, changeIds: readonly string[]): fc.Arbitrary<str
     configId: fc.constantFrom("acme:QA:k", "acme:QA:made", "acme:Development:k", "~platform:QA:k"),
     changeId: fc.constantFrom(...changeIds),
     tokenId: fc.constant(`acme:tok_${HEX}`),
+    environment: fc.constantFrom("QA", "Production", "development"),
   }
   return fc.oneof({ weight: 4, arbitrary: right[name] ?? word() }, { weight: 1, arbitrary: word() })
 }

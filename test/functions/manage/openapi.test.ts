@@ -78,7 +78,9 @@ describe("the reference", () => {
     expect(heeding.map(({ operationId }) => operationId).toSorted()).toEqual([
       "deleteConfig",
       "editConfig",
+      "inheritPolicy",
       "rollBackConfig",
+      "setPolicy",
       "updateTenant",
     ])
   })

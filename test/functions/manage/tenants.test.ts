@@ -39,6 +39,25 @@ describe("a tenant", () => {
     await must(call("GET", path, { headers: { "if-none-match": etag } }), 200)
   })
 
+  test("that is told what it is already spends no version, nor leaves a trace in its audit", async () => {
+    const { call } = world
+    await world.tenant("same")
+    const path = `${TENANTS}/same`
+    const fields = { quotas: { b: 1, a: 2 }, externalIds: { discord: "same" } }
+    await must(call("PATCH", path, { body: fields }), 200)
+    await must(call("POST", `${path}/suspend`), 200)
+    const before = await must(call("GET", path), 200)
+    const audit = () => call("GET", "/api/v1/audit?tenantId=same")
+    const { text } = await audit()
+    for (const body of [{}, { name: "same" }, { ...fields, quotas: { a: 2, b: 1 } }])
+      await must(call("PATCH", path, { body, headers: { "idempotency-key": JSON.stringify(body) } }), 200)
+    const again = await must(call("POST", `${path}/suspend`), 200)
+    expect(again.headers.get("etag")).toBe(before.headers.get("etag"))
+    expect(again.body).toEqual(before.body)
+    expect((await audit()).text).toBe(text)
+    await must(call("POST", `${path}/resume`), 200)
+  })
+
   test("of another tier reads through that tier at once, in every environment, and readers are told", async () => {
     await world.tenant("upgraded")
     world.published.length = 0

@@ -131,3 +131,27 @@ describe("a token", () => {
     await must(world.call("GET", "/api/v1/tenants", { token: admin.token }), 401)
   })
 })
+
+describe("an admin who is bound to one environment", () => {
+  test("sees and revokes the tokens of that environment, and no others", async () => {
+    const token = await acme.issue("bound-admin@acme", ["tenant_admin"], "QA")
+    const ours = (
+      await must(issue({ subject: "ours", roles: ["viewer"], environment: "QA" }, TOKENS, token), 201)
+    ).body
+    const wide = (await must(issue({ subject: "wide", roles: ["viewer"] }), 201)).body
+    const other = (await must(issue({ subject: "other", roles: ["viewer"], environment: "Staging" }), 201))
+      .body
+    const { items } = (
+      await must(world.call<{ items: { environment: string }[] }>("GET", TOKENS, { token }), 200)
+    ).body
+    expect(new Set(items.map(({ environment }) => environment))).toEqual(new Set(["QA"]))
+    for (const { tokenId } of [wide, other]) {
+      const refused = await must(world.call("DELETE", `${TOKENS}/${tokenId}`, { token }), 403)
+      expect(refused.body.code).toBe("FORBIDDEN")
+    }
+    for (const { token: untouched } of [wide, other])
+      expect((await world.call("GET", "/api/v1/tenants/acme", { token: untouched })).status).toBe(200)
+    await must(world.call("DELETE", `${TOKENS}/${ours.tokenId}`, { token }), 200)
+    await must(world.call("DELETE", `${TOKENS}/acme:tok_${"0".repeat(32)}`, { token }), 404)
+  })
+})

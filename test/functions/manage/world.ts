@@ -1,14 +1,19 @@
 import { exportJWK, generateKeyPair } from "jose"
 import { DEFAULT_ENVIRONMENTS } from "../../../core/environment.ts"
+import type { ChangeId } from "../../../core/ids.ts"
 import { createAdvance } from "../../../functions/advance/advance.ts"
-import type { FunctionUrlEvent } from "../../../functions/http/events.ts"
 import { hashToken } from "../../../functions/http/tokens.ts"
 import { createManage } from "../../../functions/manage/manage.ts"
 import { createBackground } from "../../../functions/platform/background.ts"
 import type { ManagePlatform } from "../../../functions/platform/compose-manage.ts"
 import { systemIds } from "../../../functions/platform/ids.ts"
+import type { Messenger } from "../../../functions/platform/messages/messenger.ts"
+import type { Pacer } from "../../../functions/platform/pacer.ts"
+import type { Sns } from "../../../functions/platform/sns.ts"
 import { noTrace } from "../../../functions/platform/tracing.ts"
 import { openTestDatabase } from "../../support/database.ts"
+
+export { CONTEXT, eventOf } from "../../support/function-events.ts"
 
 const ADMIN = "the-start-up-token-of-a-test"
 
@@ -35,7 +40,15 @@ const jwks = async () => {
 }
 
 /** The management function over a database of its own, and a clock that is moved by hand. */
-export const createWorld = async () => {
+export const createWorld = async ({
+  pacer,
+  messenger,
+  sns,
+}: {
+  pacer?: Pacer
+  messenger?: Messenger
+  sns?: Sns
+} = {}) => {
   const database = await openTestDatabase()
   const readerKeys = await jwks()
   let nowMs = Date.now()
@@ -55,6 +68,9 @@ export const createWorld = async () => {
     ids: systemIds,
     db: database.app,
     system: database.system,
+    pacer,
+    messenger,
+    sns,
     publisher: {
       publish: async (scope: string, environment: string) => {
         published.push(`${scope} ${environment}`)
@@ -63,7 +79,14 @@ export const createWorld = async () => {
     },
   } as unknown as ManagePlatform
   const manage = createManage(platform)
-  const advance = createAdvance(platform)
+  const { tick, task } = createAdvance(platform)
+  const advance = {
+    tick,
+    task,
+    /** A state machine's own way to say that a step is over; without one, whatever is due. */
+    step: ({ changeId, step = null }: { changeId: string; step?: number | null }) =>
+      task({ task: "advance", changeId: changeId as ChangeId, round: 0, step }),
+  }
 
   const call = async <T = Record<string, unknown>>(
     method: string,
@@ -128,39 +151,3 @@ export const must = async <T>(answer: Promise<Answer<T>>, status: number): Promi
   if (given.status !== status) throw new Error(`${given.status} instead of ${status}: ${given.text}`)
   return given
 }
-
-/** A function URL's event, as the runtime delivers it. */
-export const eventOf = (
-  method: string,
-  path: string,
-  {
-    headers = {},
-    body,
-    requestId = "request-1",
-  }: { headers?: Record<string, string>; body?: string; requestId?: string } = {},
-): FunctionUrlEvent => {
-  const [rawPath = "/", rawQueryString = ""] = path.split("?")
-  return {
-    version: "2.0",
-    routeKey: "$default",
-    rawPath,
-    rawQueryString,
-    headers,
-    ...(body === undefined ? {} : { body }),
-    isBase64Encoded: false,
-    requestContext: {
-      accountId: "anonymous",
-      apiId: "test",
-      domainName: "test.example",
-      domainPrefix: "test",
-      http: { method, path: rawPath, protocol: "HTTP/1.1", sourceIp: "192.0.2.1", userAgent: "test" },
-      requestId,
-      routeKey: "$default",
-      stage: "$default",
-      time: "01/Jan/2026:00:00:00 +0000",
-      timeEpoch: 1_767_225_600_000,
-    },
-  }
-}
-
-export const CONTEXT = { awsRequestId: "request-1", getRemainingTimeInMillis: () => 30_000 }

@@ -13,6 +13,7 @@ export interface Reported {
   accepted: number
   ignored: { index: number; reason: string }[]
   verdict: { changeId: string; step: number; kind: string; words: string } | null
+  wave: { changeId: string; step: number; kind: string; words: string } | null
 }
 
 export interface ShownChange {
@@ -30,8 +31,8 @@ export type GateWorld = Awaited<ReturnType<typeof createGateWorld>>
 export type Canary = Awaited<ReturnType<GateWorld["canary"]>>
 
 /** The functions that alter and the one that listens, over one database. */
-export const createGateWorld = async () => {
-  const world = await createWorld()
+export const createGateWorld = async (options: Parameters<typeof createWorld>[0] = {}) => {
+  const world = await createWorld(options)
   const { environments } = world.platform.settings
   const platform = {
     ...world.platform,

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest"
 import { PLATFORM, type TenantId } from "../../../core/ids.ts"
+import { viewText } from "../../../core/release/view.ts"
 import { createPointerBuilder } from "../../../functions/platform/pointers.ts"
 import { ACME, fakeDatabase, STAGING } from "../read/world.ts"
 import { handClock } from "./fakes.ts"
@@ -63,6 +64,31 @@ test("a pointer counts as moving for a minute after it moved, and while anything
   })
   clock.advance(120_000)
   expect(await moving()).toBe(true)
+})
+
+test("a wave of the platform's reaches the tenants of its tiers and its list, but for those it failed", async () => {
+  const { database, builder } = made()
+  const [globex, initech] = ["globex", "initech"] as TenantId[] as [TenantId, TenantId]
+  database.tenants.set(globex, { status: "active", tier: "Free" })
+  database.tenants.set(initech, { status: "active", tier: "Pro" })
+  const audience = { tiers: ["Pro" as const], tenants: [globex, "gone" as TenantId], excluded: [initech] }
+  const changeId = `~platform:chg_${"0".repeat(32)}` as never
+  const release = database.release({ a: "new" })
+  database.set(PLATFORM, {
+    stable: database.release({ a: "old" }),
+    candidate: { release, changeId, step: 0, weightBp: 0, audience },
+  })
+  const read = async (tenantId: TenantId) => {
+    const { pointer, views } = (await builder.build(tenantId, STAGING, () => false))!
+    expect(pointer.candidate).toBeNull()
+    return viewText(views.get(pointer.stable)!)
+  }
+  expect(await read(ACME)).toBe('{"a":"new"}')
+  expect(await read(globex)).toBe('{"a":"new"}')
+  expect(await read(initech)).toBe('{"a":"old"}')
+  // Out of the tier, out of the wave; and the other way round.
+  database.tenants.set(ACME, { status: "active", tier: "Enterprise" })
+  expect(await read(ACME)).toBe('{"a":"old"}')
 })
 
 test("two tenants with the same values have different views", async () => {

@@ -200,6 +200,8 @@ describe("refusals", () => {
     ["arms=one", [400, "QUERY_INVALID"]],
     ["detail=some", [400, "QUERY_INVALID"]],
     ["key=%20", [400, "KEY_INVALID"]],
+    // Where a scope's policy is kept: no name that anyone may ask for.
+    ["key=~policy", [400, "KEY_INVALID"]],
     ["key=absent", [404, "CONFIG_NOT_FOUND"]],
     ["detail=full", [403, "FORBIDDEN"]],
     ["asOf=yesterday", [400, "AS_OF_INVALID"]],
@@ -334,6 +336,19 @@ describe("the internal routes", () => {
     })
     world.database.tenants.clear()
     expect((await world.call("/internal/pointer/absent/Staging", undefined, edge)).statusCode).toBe(404)
+  })
+
+  test("look past what is in memory for who was told of something newer, and for nobody else", async () => {
+    const world = acmeWorld()
+    const revision = async (query: string) =>
+      jsonOf(await world.call(`${pointerPath}${query}`, undefined, edge)).revision
+    expect(await revision("")).toBe("0.0.0.1")
+    world.database.move(ACME, { "limit.b": 8 })
+    expect(await revision("")).toBe("0.0.0.1")
+    expect(await revision("?atLeast=0.0.0.1")).toBe("0.0.0.1")
+    expect(await revision("?atLeast=0.0.0.2")).toBe("0.0.0.2")
+    expect(await revision("?atLeast=0.0.0.99")).toBe("0.0.0.2")
+    expect(await revision("?atLeast=the+latest")).toBe("0.0.0.2")
   })
 
   test("give a view whole or by chunk, also one of a moment ago, and never another tenant's", async () => {

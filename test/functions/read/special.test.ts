@@ -49,6 +49,40 @@ describe("as of a time", () => {
   })
 })
 
+describe("a policy", () => {
+  const policy = { "~policy": { stages: [] } }
+
+  test("is handed to nobody, and moves no view", async () => {
+    const world = acmeWorld()
+    const token = await world.reader()
+    const viewer = world.apiToken(["viewer"]).token
+    const before = jsonOf(await world.call(VIEW, token))
+    world.database.move(ACME, { "feature.a": true, "limit.b": 7, ...policy })
+    world.database.move(PLATFORM, policy)
+    world.database.move(tierScope("Pro"), policy)
+    world.clock.advance(120_000)
+    const after = jsonOf(await world.call(VIEW, token))
+    expect(after).toEqual({ ...before, revision: after.revision })
+    expect(after.revision).not.toBe(before.revision)
+    expect(Object.keys(jsonOf(await world.call(`${VIEW}&detail=full`, viewer)).configs)).toEqual([
+      "feature.a",
+      "limit.b",
+    ])
+    for (const scope of [PLATFORM, tierScope("Pro")]) {
+      const path = VIEW.replace(ACME, scope)
+      expect(jsonOf(await world.call(path, ADMIN_TOKEN)).configs).toEqual({})
+    }
+  })
+
+  test("to be has a preview like any change, in which nothing differs", async () => {
+    const world = acmeWorld()
+    const changeId = change(world, ACME, [{ key: "~policy" as never, value: policy }])
+    const path = `${VIEW}&preview=${encodeURIComponent(changeId)}`
+    const { configs } = jsonOf(await world.call(path, world.apiToken(["engineer"]).token))
+    expect(configs).toEqual({ "feature.a": true, "limit.b": 7 })
+  })
+})
+
 describe("a time that PostgreSQL does not know", () => {
   test.each(["0000-01-01T00:00:00Z", "2020-01-01T00:00:00%2B16:00", "2020-01-01T00:00:00-23:59"])(
     "is the caller's mistake, not an outage: %s",

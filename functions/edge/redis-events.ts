@@ -1,0 +1,102 @@
+import { linesOf } from "./event-stream.ts"
+import { backoffMs, pause } from "./pause.ts"
+import { warn } from "./runtime.ts"
+
+/** What is told on every channel of moves; the publisher's names for them are `hotswap:{scope}:events`. */
+const PATTERN = "hotswap:{*}:events"
+const CHANNEL = /^hotswap:\{([^}]+)\}:events$/
+const CONNECT_MS = 5_000
+/** Upstash sends nothing while nothing happens: only a new connection tells a quiet one from a dead one. */
+const SILENCE_MS = 300_000
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 5_000
+
+/** A move as the publisher tells it; not yet checked. */
+export interface Move {
+  scope: string
+  environment: unknown
+  revision: unknown
+}
+
+export interface Heard {
+  /** The subscription stands; whatever was told before is lost. */
+  subscribed(): void
+  moved(move: Move): void
+}
+
+interface Redis {
+  url: string
+  token: string
+}
+
+/** `pmessage,{pattern},{channel},{message}`: only the message may hold commas. */
+const moveOf = (data: string): Move | null => {
+  const [, , channel = "", ...message] = data.split(",")
+  const scope = CHANNEL.exec(channel)?.[1]
+  if (scope === undefined) return null
+  try {
+    const { environment, revision } = JSON.parse(message.join(",")) as Record<string, unknown>
+    return { scope, environment, revision }
+  } catch {
+    return null
+  }
+}
+
+const hear = (line: string, heard: Heard): void => {
+  if (!line.startsWith("data:")) return
+  const data = line.slice(5).trim()
+  if (data.startsWith("psubscribe,")) heard.subscribed()
+  if (!data.startsWith("pmessage,")) return
+  const move = moveOf(data)
+  if (move) heard.moved(move)
+  else warn("Redis told something that is no move", { data: data.slice(0, 200) })
+}
+
+/** One subscription from its beginning to its end, which always is a failure unless it is `over`. */
+const subscribe = async ({ url, token }: Redis, heard: Heard, over: AbortSignal): Promise<void> => {
+  const ending = new AbortController()
+  const end = (): void => ending.abort()
+  over.addEventListener("abort", end)
+  let timer = setTimeout(end, CONNECT_MS)
+  try {
+    const response = await fetch(`${url.replace(/\/$/, "")}/psubscribe/${encodeURIComponent(PATTERN)}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, accept: "text/event-stream" },
+      signal: ending.signal,
+    })
+    if (response.status !== 200 || response.body === null) {
+      await response.body?.cancel()
+      throw new Error(`Redis answered ${response.status}`)
+    }
+    for await (const line of linesOf(response.body, ending.signal)) {
+      clearTimeout(timer)
+      timer = setTimeout(end, SILENCE_MS)
+      hear(line, heard)
+    }
+  } finally {
+    clearTimeout(timer)
+    over.removeEventListener("abort", end)
+  }
+}
+
+/** Hears of every move until it is over, through as many subscriptions as that takes. Never throws. */
+export const hearMoves = async (redis: Redis, heard: Heard, over: AbortSignal): Promise<void> => {
+  let failures = 0
+  const counted: Heard = {
+    ...heard,
+    subscribed: () => {
+      failures = 0
+      heard.subscribed()
+    },
+  }
+  while (!over.aborted) {
+    const error = await subscribe(redis, counted, over).then(
+      () => "it ended",
+      (thrown: unknown) => String(thrown),
+    )
+    if (over.aborted) return
+    failures++
+    if (failures === 1) warn("the subscription to Redis is lost", { error })
+    await pause(backoffMs(failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), over)
+  }
+}

@@ -1,0 +1,125 @@
+import { z } from "@hono/zod-openapi"
+import type { Change } from "../../core/change/change.ts"
+import type { StageStanding } from "../../core/change/stages.ts"
+import { standingOf } from "../../core/change/stages.ts"
+import { Refusal } from "../../core/errors.ts"
+import { isTenant } from "../../core/ids.ts"
+import type { Json, JsonObject } from "../../core/json.ts"
+import { json, type Route, route } from "../http/route.ts"
+import { rehearse } from "../platform/mutate.ts"
+import { policyAfter } from "../platform/policies.ts"
+import { audienceOf } from "./audience.ts"
+import { PlanStep, PreviewBody } from "./change-shapes.ts"
+import type { ManageDeps } from "./deps.ts"
+import { askedBy, shownChange, submission } from "./submit.ts"
+import { checkReplaced, targetOfBody, wantedOf } from "./wanted.ts"
+
+const Reached = z.object({
+  step: z.int().nullable().openapi({ description: "null: once it is live" }),
+  weightBp: z.int(),
+  reached: z.int().openapi({ description: "Of those looked at, so many would read the candidate" }),
+  seeing: z.int().openapi({ description: "Of those, so many would see something else" }),
+  examples: z.array(z.string()).openapi({ description: "The first 20 of those" }),
+  exact: z.boolean().openapi({
+    description: "false: who is drawn follows from the id that the change gets; as many, but maybe others",
+  }),
+})
+
+const PreviewShown = z
+  .object({
+    valid: z.boolean(),
+    problem: z
+      .object({ code: z.string(), detail: z.string(), errors: z.array(z.record(z.string(), z.unknown())) })
+      .nullable(),
+    change: z.record(z.string(), z.unknown()).nullable(),
+    stages: z.array(
+      z.object({
+        role: z.string(),
+        required: z.int(),
+        mayApprove: z.array(z.string()).openapi({ description: "Roles" }),
+      }),
+    ),
+    plan: z.array(PlanStep),
+    audience: z
+      .object({
+        of: z.enum(["subjects", "tenants"]),
+        lookedAt: z.int(),
+        truncated: z.boolean(),
+        alters: z.boolean().openapi({ description: "Would anybody at all see something else?" }),
+        steps: z.array(Reached),
+      })
+      .nullable(),
+  })
+  .openapi("Preview")
+
+const invalid = ({ code, message, errors }: Pick<Refusal, "code" | "message" | "errors">) =>
+  json(200, {
+    valid: false,
+    problem: { code, detail: message, errors },
+    change: null,
+    stages: [],
+    plan: [],
+    audience: null,
+  })
+
+const showStage = ({ content }: Change, { role, required }: StageStanding): JsonObject => ({
+  role,
+  required,
+  // The platform and the tiers have no roles of their own.
+  mayApprove: isTenant(content.scope) ? [role] : ["platform_admin"],
+})
+
+/** What a change would do, to whom and when, and whom it would need. */
+export const previewRoute = (deps: ManageDeps): Route =>
+  route({
+    method: "post",
+    path: "/api/v1/changes/preview",
+    operationId: "previewChange",
+    tag: "Changes",
+    summary: "What a change would do and who would see it; writes nothing",
+    action: "change.submit",
+    body: PreviewBody,
+    replies: { 200: { description: "The verdict, and the change as it would be", schema: PreviewShown } },
+    where: targetOfBody(deps),
+    run: async ({ body, scope, environment, ...asker }) => {
+      const target = { scope: scope!, environment: environment! }
+      const { contexts = [], ...submitted } = body
+      const wanted = await wantedOf(deps, asker.principal, target, submitted)
+      const { state, decision } = await rehearse(deps, {
+        ...target,
+        ...askedBy(asker),
+        command: submission(deps, asker, target.scope, wanted),
+        keys: wanted.edits.map(({ key }) => key),
+        ...(wanted.replaces ? { changeId: wanted.replaces } : {}),
+        reply: () => {
+          throw new Error("a preview answers nothing")
+        },
+      })
+      try {
+        checkReplaced(wanted)(state)
+      } catch (error) {
+        if (error instanceof Refusal) return invalid(error)
+        throw error
+      }
+      if (decision.kind === "refused") {
+        const { code, detail, errors = [] } = decision
+        return invalid({ code, message: detail, errors })
+      }
+      if (decision.kind !== "commit" || !decision.change) throw new Error(`undecided: ${decision.kind}`)
+      const decided = { state, ...decision }
+      const { changeId: _unsaved, ...change } = shownChange(deps, decided)
+      const standing = standingOf(decision.change, policyAfter(deps, decided))
+      return json(200, {
+        valid: true,
+        problem: null,
+        change,
+        stages: standing.map((stage) => showStage(decision.change!, stage)),
+        plan: decision.change.content.plan as unknown as Json,
+        audience: await audienceOf(
+          deps,
+          decision.change,
+          contexts.map(({ targetingKey }) => targetingKey),
+        ),
+      })
+    },
+  })

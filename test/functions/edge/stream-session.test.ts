@@ -1,0 +1,255 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
+import type { Environment } from "../../../core/environment.ts"
+import type { TenantId, TokenId } from "../../../core/ids.ts"
+import { stalenessOf } from "../../../core/release/pointer-document.ts"
+import { isBehind, parseRevision, type Revision } from "../../../core/release/revision.ts"
+import { createOutlet } from "../../../functions/edge/event-stream.ts"
+import type { HeldPointer } from "../../../functions/edge/pointer.ts"
+import type { Reading } from "../../../functions/edge/pointers.ts"
+import type { Hint, Push } from "../../../functions/edge/push.ts"
+import { scopeOf } from "../../../functions/edge/scope.ts"
+import { runSession } from "../../../functions/edge/stream-session.ts"
+
+// Only the clock, the origin and the hub are not as deployed: what is stated in seconds is not waited for.
+
+const SCOPE = scopeOf("acme" as TenantId, "Production" as Environment)
+const READER = "acme:tok_1" as TokenId
+const START_MS = Date.parse("2026-11-21T12:00:00Z")
+const HOUR_MS = 3_600_000
+
+const revisionOf = (text: string): Revision => parseRevision(text)!
+
+/** What the origin says, and what is asked of it. */
+const createOrigin = () => {
+  const origin = {
+    revision: "1.0.0.1",
+    /** As far as it tells somebody who names no revision. */
+    remembered: null as string | null,
+    moving: false,
+    revoked: [] as TokenId[],
+    status: "active" as "active" | "suspended",
+    answer: null as "absent" | "unreachable" | null,
+    asked: 0,
+    wanted: [] as Revision[],
+  }
+  const reading = (text: string): Reading | "absent" | "unreachable" => {
+    origin.asked++
+    if (origin.answer) return origin.answer
+    const pointer = {
+      revision: revisionOf(text),
+      staleness: stalenessOf(origin),
+      revoked: new Set(origin.revoked),
+      document: { status: origin.status },
+    }
+    return { pointer: pointer as unknown as HeldPointer, staleMs: null }
+  }
+  const plain = async () => reading(origin.remembered ?? origin.revision)
+  const reach = async (_scope: unknown, wanted: Revision) => {
+    origin.wanted.push(wanted)
+    return reading(origin.revision)
+  }
+  return { origin, pointers: { obtain: plain, renew: plain, reach } }
+}
+
+const start = (options: { told?: string; expiresAtMs?: number; reads?: boolean } = {}) => {
+  const { origin, pointers } = createOrigin()
+  const outlet = createOutlet()
+  let text = ""
+  let hint: (hint: Hint) => void = () => {}
+  const push: Push = {
+    listen: async (_scope, heard) => {
+      hint = heard
+    },
+  }
+  const over = runSession(
+    { pointers, push },
+    {
+      scope: SCOPE,
+      reader: {
+        tokenId: READER,
+        tenants: new Set([SCOPE.tenantId]),
+        environment: SCOPE.environment,
+        expiresAtMs: options.expiresAtMs ?? START_MS + 24 * HOUR_MS,
+      },
+      caller: { waitUntil: () => {}, trace: () => null },
+      outlet,
+      told: revisionOf(options.told ?? "1.0.0.1"),
+      endsAtMs: START_MS + HOUR_MS,
+    },
+  )
+  const read = async (): Promise<void> => {
+    for await (const piece of outlet.body) text += Buffer.from(piece).toString()
+  }
+  const reading = options.reads === false ? Promise.resolve() : read().catch(() => undefined)
+  return {
+    origin,
+    push: (heard: Hint) => hint(heard),
+    isOpen: () => !outlet.gone.aborted,
+    text: () => text,
+    ids: () => [...text.matchAll(/^id: (.*)$/gm)].map(([, id]) => id),
+    over: Promise.all([over, reading]),
+  }
+}
+
+const pass = async (ms: number) => void (await vi.advanceTimersByTimeAsync(ms))
+
+beforeEach(() => void vi.useFakeTimers({ now: START_MS }))
+afterEach(() => void vi.useRealTimers())
+
+describe("a stream", () => {
+  test("has a comment every 15 seconds in which there was no event", async () => {
+    const stream = start()
+    await pass(15_000)
+    expect(stream.text()).toBe(":\n\n")
+    await pass(7_000)
+    stream.origin.revision = "1.0.0.2"
+    stream.push(revisionOf("1.0.0.2"))
+    await pass(14_000)
+    expect(stream.text()).toMatch(/^:\n\nevent: tenant_config\nid: 1\.0\.0\.2\n.*\n\n$/)
+    await pass(15_000)
+    expect(stream.text().match(/^:$/gm)).toHaveLength(2)
+  })
+
+  test("is over after its time, and when its token expires", async () => {
+    const [long, short] = [start(), start({ expiresAtMs: START_MS + 60_000 })]
+    await pass(60_000)
+    await short.over
+    expect(long.isOpen()).toBe(true)
+    await pass(HOUR_MS - 60_001)
+    expect(long.isOpen()).toBe(true)
+    await pass(1)
+    await long.over
+  })
+
+  test("stays up and silent while there is no origin, and goes on where it is back", async () => {
+    const stream = start()
+    stream.origin.answer = "unreachable"
+    await pass(60_000)
+    expect(stream.isOpen()).toBe(true)
+    stream.origin.answer = null
+    stream.origin.revision = "1.0.0.2"
+    await pass(1_000)
+    expect(stream.ids()).toEqual(["1.0.0.2"])
+  })
+
+  test("that nobody reads is dropped when 64 KiB wait for its reader", async () => {
+    const stream = start({ reads: false })
+    const tell = async (i: number) => {
+      stream.origin.revision = `1.0.0.${i}`
+      stream.push(revisionOf(stream.origin.revision))
+      await pass(0)
+    }
+    const eventBytes = 'event: tenant_config\nid: 1.0.0.1000\ndata: {"revision":"1.0.0.1000"}\n\n'.length
+    const most = Math.floor(65_536 / eventBytes)
+    for (let i = 1_000; i < 1_000 + most; i++) await tell(i)
+    expect(stream.isOpen()).toBe(true)
+    await tell(1_000 + most)
+    expect(stream.isOpen()).toBe(false)
+    await stream.over
+  })
+
+  test("never tells anything older, nor the same again", async () => {
+    const stream = start({ told: "1.0.0.5" })
+    for (const revision of ["1.0.0.4", "1.0.0.5", "1.0.0.6", "1.0.0.5", "1.0.0.6", "1.0.0.7"]) {
+      stream.origin.revision = revision
+      stream.push("look")
+      await pass(1)
+    }
+    expect(stream.ids()).toEqual(["1.0.0.6", "1.0.0.7"])
+  })
+
+  test("says which of the layers moved", async () => {
+    const stream = start()
+    for (const revision of ["1.1.0.1", "1.1.2.1", "1.1.2.2", "2.0.0.1"]) {
+      stream.origin.revision = revision
+      stream.push("look")
+      await pass(1)
+    }
+    expect([...stream.text().matchAll(/^event: (.*)$/gm)].map(([, type]) => type)).toEqual([
+      "global_config",
+      "global_config",
+      "tenant_config",
+      "tenant_config",
+    ])
+  })
+})
+
+describe.each([
+  { what: "at rest", moving: false, everyMs: 5_000 },
+  { what: "while moving", moving: true, everyMs: 4_000 },
+])("$what, without messages", ({ moving, everyMs }) => {
+  test("a move is told as soon as the stream looks for itself", async () => {
+    const stream = start()
+    stream.origin.moving = moving
+    await pass(1)
+    stream.origin.revision = "1.0.0.2"
+    await pass(everyMs - 2)
+    expect(stream.ids()).toEqual([])
+    await pass(2)
+    expect(stream.ids()).toEqual(["1.0.0.2"])
+  })
+
+  test.each(["revoked", "suspended", "absent"] as const)("it ends just as soon when %s", async (how) => {
+    const stream = start()
+    stream.origin.moving = moving
+    await pass(1)
+    if (how === "revoked") stream.origin.revoked = [READER]
+    else if (how === "suspended") stream.origin.status = how
+    else stream.origin.answer = how
+    await pass(everyMs)
+    await stream.over
+  })
+})
+
+describe("a message", () => {
+  test("that the origin's memory has not caught up with is told at once all the same", async () => {
+    const stream = start()
+    await pass(1)
+    stream.origin.remembered = "1.0.0.1"
+    stream.origin.revision = "1.0.0.2"
+    stream.push(revisionOf("1.0.0.2"))
+    await pass(0)
+    expect(stream.ids()).toEqual(["1.0.0.2"])
+  })
+
+  test("of something that is nowhere yet is asked after each second, but not for ever", async () => {
+    const stream = start()
+    await pass(1)
+    stream.push(revisionOf("1.0.0.2"))
+    await pass(2_500)
+    stream.origin.revision = "1.0.0.2"
+    await pass(500)
+    expect(stream.ids()).toEqual(["1.0.0.2"])
+    stream.push(revisionOf("1.0.0.99"))
+    await pass(10_000)
+    const { asked } = stream.origin
+    await pass(10_000)
+    expect(stream.origin.asked - asked).toBeLessThanOrEqual(3)
+  })
+
+  test("of each of two layers at once asks for both", async () => {
+    const stream = start()
+    await pass(1)
+    stream.push(revisionOf("1.7.0.0"))
+    stream.push(revisionOf("1.0.0.3"))
+    await pass(0)
+    expect(stream.origin.wanted).toEqual([revisionOf("1.7.0.3")])
+  })
+})
+
+describe("whoever has a revision is behind another", () => {
+  test.each([
+    ["1.2.3.4", "1.2.3.4", false],
+    ["1.2.3.4", "1.2.3.5", true],
+    ["1.2.3.4", "1.3.0.0", true],
+    ["1.2.3.4", "1.2.0.0", false],
+    ["1.2.3.4", "1.0.4.0", true],
+    ["1.2.3.4", "1.0.0.4", false],
+    ["1.2.3.4", "2.0.0.0", true],
+    ["2.0.0.1", "1.9.9.9", false],
+    // Since then the tenant has changed tiers.
+    ["1.2.3.5", "1.2.9.4", false],
+  ])("%s, %s: %s", (held, wanted, expected) => {
+    expect(isBehind(revisionOf(held), revisionOf(wanted))).toBe(expected)
+  })
+})

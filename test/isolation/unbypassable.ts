@@ -1,0 +1,347 @@
+import fc from "fast-check"
+import { expect } from "vitest"
+import { createWorld, must, type World } from "../functions/manage/world.ts"
+
+/** One who holds every role of a tenant, and no second person beside her. */
+interface Mallory {
+  world: World
+  tenantId: string
+  /** Her own token with every role, and those she mints for friends with one role each. */
+  tokens: string[]
+  /** Changes and releases that she could name. */
+  changes: string[]
+  releases: string[]
+  /** Counts what she writes, so that nothing she sends is there already. */
+  count: number
+}
+
+/** A request she sends; `null` when she has nothing to send it about. */
+interface Attempt {
+  method: string
+  path: string
+  body?: unknown
+  headers?: Record<string, string>
+}
+
+type Attack = (mallory: Mallory, pick: (among: readonly string[]) => string) => Attempt
+
+const ENVIRONMENT = "Production"
+const KEYS = ["limit", "other", "new.key"]
+const ROLES = ["viewer", "engineer", "manager", "compliance", "tenant_admin"]
+
+const id = (key: string) => `mallory:${ENVIRONMENT}:${key}`
+const post = (path: string, body: unknown = {}): Attempt => ({ method: "POST", path, body })
+const onChange =
+  (action: string, body: unknown = {}): Attack =>
+  ({ changes }, pick) =>
+    post(`/api/v1/changes/${pick(changes)}/${action}`, body)
+const onApproval =
+  (action: string): Attack =>
+  ({ changes }, pick) =>
+    post(`/api/v1/approvals/${pick(changes)}/${action}`)
+const environmentPath = (tenantId: string, part: string) =>
+  `/api/v1/tenants/${tenantId}/environments/${ENVIRONMENT}/${part}`
+
+const STRATEGIES = [
+  undefined,
+  { type: "direct" },
+  { type: "canary", steps: [{ weightBp: 9_999, holdMs: 0 }] },
+  { type: "blue_green" },
+  { type: "rolling", waves: [{ weightBp: 10_000 }] },
+]
+const LOOSE_POLICIES = [
+  { stages: [] },
+  { stages: [{ role: "engineer", required: 1 }] },
+  { promoteFromAny: true },
+  { breakGlass: ROLES.slice(1) },
+  { rollbackWindowMs: 30 * 24 * 3_600_000 },
+]
+
+/** Routes that alter who is told of changes, and no configuration: beside the one tried above they have nothing to try. */
+export const BESIDE: readonly string[] = [
+  "createChannel",
+  "putChannel",
+  "deleteChannel",
+  "rotateChannel",
+  "testChannel",
+  "retryDelivery",
+]
+
+/** Every route that alters something, by the name it has in the reference, as somebody would use it who wants past the approvals. */
+export const ATTACKS: Readonly<Record<string, Attack>> = {
+  createConfig: (mallory) =>
+    post("/api/v1/configs", {
+      tenantId: "mallory",
+      environment: ENVIRONMENT,
+      key: `made.${++mallory.count}`,
+      value: 666,
+    }),
+  editConfig: (mallory, pick) => ({
+    method: "PUT",
+    path: `/api/v1/configs/${id(pick(KEYS))}`,
+    body: { value: ++mallory.count + 1_000, locked: true },
+  }),
+  deleteConfig: (_mallory, pick) => ({ method: "DELETE", path: `/api/v1/configs/${id(pick(KEYS))}` }),
+  rollBackConfig: (_mallory, pick) =>
+    post(`/api/v1/configs/${id(pick(KEYS))}/rollback`, { toVersion: Number(pick(["1", "2"])) }),
+  promoteConfig: (_mallory, pick) =>
+    post(`/api/v1/configs/mallory:${pick(["Staging", "Development"])}:${pick(KEYS)}/promote`, {
+      targetEnvironment: ENVIRONMENT,
+      approvalRequired: false,
+    }),
+  submitChange: (mallory, pick) => {
+    const { changes } = mallory
+    const edits = [{ key: pick(KEYS), value: ++mallory.count + 2_000 }]
+    const strategy = STRATEGIES[mallory.count % STRATEGIES.length]
+    return {
+      ...post("/api/v1/changes", {
+        tenantId: "mallory",
+        environment: ENVIRONMENT,
+        ...(mallory.count % 4 === 0 ? { promote: { from: "Staging" } } : { edits }),
+        ...(strategy ? { strategy } : {}),
+        ...(mallory.count % 3 === 0 && changes.length > 0 ? { replaces: pick(changes) } : {}),
+        approvalRequired: false,
+      }),
+      headers: { "Idempotency-Key": `again-${mallory.count % 3}` },
+    }
+  },
+  previewChange: (mallory, pick) =>
+    post("/api/v1/changes/preview", {
+      tenantId: "mallory",
+      environment: ENVIRONMENT,
+      edits: [{ key: pick(KEYS), value: ++mallory.count }],
+    }),
+  approveChange: onApproval("approve"),
+  rejectChange: onApproval("reject"),
+  withdrawApproval: onApproval("withdraw"),
+  cancelChange: onChange("cancel"),
+  rollBackChange: onChange("rollback"),
+  breakGlass: onChange("break-glass"),
+  reviewChange: onChange("review"),
+  pauseChange: onChange("pause"),
+  resumeChange: onChange("resume"),
+  advanceChange: onChange("advance"),
+  abortChange: onChange("abort"),
+  commentOnChange: onChange("comments", { text: "please" }),
+  remindApprovers: onChange("remind"),
+  signalChange: onChange("signals", { source: "mallory", status: "resolved", summary: "all is well" }),
+  signalEnvironment: ({ tenantId }) =>
+    post(environmentPath(tenantId, "signals"), {
+      source: "mallory",
+      status: "resolved",
+      summary: "all is well",
+    }),
+  rollBackEnvironment: ({ tenantId, releases, count }, pick) =>
+    post(
+      environmentPath(tenantId, "rollback"),
+      count % 2 === 0 && releases.length > 0 ? { toRelease: pick(releases) } : {},
+    ),
+  setPolicy: ({ tenantId, count }) => ({
+    method: "PUT",
+    path: environmentPath(tenantId, "policy"),
+    body: LOOSE_POLICIES[count % LOOSE_POLICIES.length],
+  }),
+  inheritPolicy: ({ tenantId }) => ({ method: "DELETE", path: environmentPath(tenantId, "policy") }),
+  issueToken: (mallory) => {
+    const { tenantId } = mallory
+    const role = ROLES[mallory.count++ % ROLES.length]!
+    return post(`/api/v1/tenants/${tenantId}/tokens`, { subject: `friend.${role}`, roles: [role] })
+  },
+  issuePlatformToken: (_mallory, pick) =>
+    post("/api/v1/tokens", { subject: "mallory", roles: ["platform_admin"], tenants: [pick(["mallory"])] }),
+  revokeToken: ({ tenantId }, pick) => ({
+    method: "DELETE",
+    path: `/api/v1/tenants/${tenantId}/tokens/${tenantId}:tok_${pick(["0", "1"]).repeat(32)}`,
+  }),
+  createTenant: () => post("/api/v1/tenants", { name: "Mallory", tenantId: "mallory" }),
+  suspendTenant: ({ tenantId }) => post(`/api/v1/tenants/${tenantId}/suspend`),
+  resumeTenant: ({ tenantId }) => post(`/api/v1/tenants/${tenantId}/resume`),
+  deleteTenant: ({ tenantId }) => ({ method: "DELETE", path: `/api/v1/tenants/${tenantId}` }),
+  verifyAudit: ({ tenantId }) => post("/api/v1/audit/verify", { tenantId }),
+  updateTenant: (mallory) => ({
+    method: "PATCH",
+    path: "/api/v1/tenants/mallory",
+    body: { displayName: `Mallory ${++mallory.count}`, features: { approvals: false } },
+  }),
+}
+
+const ALL = [...ROLES]
+
+/** A tenant whose Production holds what two honest chains approved, and Mallory with a token of every role. */
+const createScene = async (world: World): Promise<Mallory> => {
+  const tenantId = "mallory"
+  const { issue, tokens: honest } = await world.tenant(tenantId)
+  const author = await issue("author@honest", ["engineer", "tenant_admin"])
+  const all = await issue("mallory", ALL)
+  const changes: string[] = []
+  for (const value of [1, 2]) {
+    for (const key of ["limit", "other"]) {
+      for (const environment of ["Development", "Staging"])
+        await world.call("POST", "/api/v1/changes", {
+          token: author,
+          body: { tenantId, environment, edits: [{ key, value: 500 + value }] },
+        })
+    }
+    const edits = ["limit", "other"].map((key) => ({ key, value }))
+    const body = { tenantId, environment: ENVIRONMENT, edits, strategy: { type: "direct" } }
+    const made = await must(world.call("POST", "/api/v1/changes", { token: author, body }), 202)
+    for (const role of ["engineer", "manager", "compliance"] as const)
+      await must(
+        world.call("POST", `/api/v1/approvals/${made.body.changeId}/approve`, { token: honest[role] }),
+        200,
+      )
+    changes.push(String(made.body.changeId))
+  }
+  // And one that is approved, to start in a week: nobody may bring it forward, or alter it, without those who approved.
+  const startAt = new Date(world.platform.clock.nowMs() + 6 * 24 * 3_600_000).toISOString()
+  const body = { tenantId, environment: ENVIRONMENT, edits: [{ key: "new.key", value: "approved" }], startAt }
+  const planned = await must(world.call("POST", "/api/v1/changes", { token: author, body }), 202)
+  for (const role of ["engineer", "manager", "compliance"] as const)
+    await must(
+      world.call("POST", `/api/v1/approvals/${planned.body.changeId}/approve`, { token: honest[role] }),
+      200,
+    )
+  changes.push(String(planned.body.changeId))
+  return { world, tenantId, tokens: [all], changes, releases: [], count: 0 }
+}
+
+interface Served {
+  stable: Record<string, unknown>
+  hasCandidate: boolean
+}
+
+const served = async ({ world, tenantId }: Mallory): Promise<Served> => {
+  const path = `/api/v1/configs?tenantId=${tenantId}&environment=${ENVIRONMENT}&limit=200`
+  const { body } = await must(world.call<{ items: { key: string; value: unknown }[] }>("GET", path), 200)
+  const open = await must(
+    world.call<{ items: unknown[] }>(
+      "GET",
+      `/api/v1/changes?tenantId=${tenantId}&environment=${ENVIRONMENT}&state=rolling_out`,
+    ),
+    200,
+  )
+  return {
+    stable: Object.fromEntries(body.items.map(({ key, value }) => [key, value])),
+    hasCandidate: open.body.items.length > 0,
+  }
+}
+
+/** What honest people approved, in the order it went live. */
+const LAWFUL: readonly Record<string, unknown>[] = [{}, { limit: 1, other: 1 }, { limit: 2, other: 2 }]
+
+const hasBrokenGlass = async ({ world, tenantId }: Mallory): Promise<boolean> => {
+  const path = `/api/v1/audit?tenantId=${tenantId}&action=change.break_glass&limit=1`
+  const { body } = await must(world.call<{ items: unknown[] }>("GET", path), 200)
+  return body.items.length > 0
+}
+
+/** Remembers what an answer tells her that she can use. */
+const learn = (mallory: Mallory, body: Record<string, unknown>): void => {
+  if (typeof body.changeId === "string" && !mallory.changes.includes(body.changeId))
+    mallory.changes.push(body.changeId)
+  if (typeof body.token === "string") mallory.tokens.push(body.token)
+  if (Array.isArray(body.items))
+    for (const item of body.items as { release?: string }[])
+      if (item.release !== undefined && !mallory.releases.includes(item.release))
+        mallory.releases.push(item.release)
+}
+
+/** One call by each of those, and what readers of Production get after it: nothing that was not approved. */
+const attempt = async (mallory: Mallory, name: string, choices: readonly number[]): Promise<number[]> => {
+  const { world } = mallory
+  let nth = 0
+  /** The newest half of the time. */
+  const pick = (among: readonly string[]) => {
+    const choice = choices[nth++ % choices.length]!
+    return (choice % 2 === 0 ? among.at(-1) : among[choice % among.length]) ?? "none"
+  }
+  const own = mallory.tokens[0]!
+  const other = mallory.tokens[choices[0]! % mallory.tokens.length]!
+  // An approval is asked of all her tokens in turn, once for each role that may be due.
+  const tokens =
+    name === "approveChange"
+      ? ROLES.flatMap(() => mallory.tokens)
+      : [name === "issueToken" || choices[1]! % 2 === 0 ? own : other]
+  const { method, path, body, headers } = ATTACKS[name]!(mallory, pick)
+  const statuses: number[] = []
+  for (const token of tokens) {
+    const answer = await world.call(method, path, {
+      token,
+      ...(body === undefined ? {} : { body }),
+      ...(headers ? { headers } : {}),
+    })
+    learn(mallory, answer.body)
+    statuses.push(answer.status)
+  }
+  const now = await served(mallory)
+  const told = `${method} ${path} ${JSON.stringify(body)} → ${statuses.join()}`
+  expect(LAWFUL, told).toContainEqual(now.stable)
+  expect(now.hasCandidate, told).toBe(false)
+  return statuses
+}
+
+/** What gets somewhere takes several calls on one change: those that make and approve one come more often than the rest. */
+const names = [
+  ...Object.keys(ATTACKS),
+  ...["submitChange", "submitChange", "editConfig", "setPolicy", "issueToken", "issueToken"],
+  ...new Array<string>(6).fill("approveChange"),
+]
+
+/**
+ * Lets Mallory try so many sequences of so many calls, in any order, with any of her tokens; only the glass she leaves alone.
+ * Returns how many calls were taken (2xx) and refused.
+ */
+export const tryToBypass = async (options: {
+  sequences: number
+  calls: number
+  seed: number
+  /** Told, for each sequence, whether what honest people do is over and it is Mallory's turn. */
+  turn?: (isMallorys: boolean) => void
+}): Promise<{ taken: number; refused: number }> => {
+  const tally = { taken: 0, refused: 0 }
+  const quiet = names.filter((name) => name !== "breakGlass")
+  const call = fc.tuple(fc.constantFrom(...quiet), fc.array(fc.nat(1_000), { minLength: 3, maxLength: 6 }))
+  const sequence = fc.array(call, { minLength: options.calls, maxLength: options.calls })
+  for (const calls of fc.sample(sequence, { numRuns: options.sequences, seed: options.seed })) {
+    const world = await createWorld()
+    try {
+      options.turn?.(false)
+      options.turn?.(false)
+      const mallory = await createScene(world)
+      options.turn?.(true)
+      options.turn?.(true)
+      learn(mallory, (await world.call("GET", `${environmentPath("mallory", "releases")}?limit=50`)).body)
+      for (const [name, choices] of calls) {
+        for (const status of await attempt(mallory, name, choices)) {
+          if (status < 300) tally.taken++
+          else tally.refused++
+        }
+      }
+      expect(await hasBrokenGlass(mallory)).toBe(false)
+    } finally {
+      await world.close()
+    }
+  }
+  return tally
+}
+
+/** Mallory breaks glass: what she changes is live, is written down as that, and owes a review that none of her tokens can give. */
+export const breakGlassAlone = async (
+  world: World,
+): Promise<{ due: string; friend: string; changeId: string }> => {
+  const mallory = await createScene(world)
+  const [token] = mallory.tokens
+  const call = (path: string, body: unknown = {}, by = token!) =>
+    world.call("POST", path, { token: by, body })
+  const body = { tenantId: "mallory", environment: ENVIRONMENT, edits: [{ key: "limit", value: 666 }] }
+  const made = await must(call("/api/v1/changes", body), 202)
+  const changeId = String(made.body.changeId)
+  const broken = await must(call(`/api/v1/changes/${changeId}/break-glass`, { comment: "now" }), 200)
+  expect(broken.body).toMatchObject({ state: "live", review: { due: expect.any(String) } })
+  expect(await hasBrokenGlass(mallory)).toBe(true)
+  const minted = await must(
+    call("/api/v1/tenants/mallory/tokens", { subject: "friend", roles: ["compliance", "manager"] }),
+    201,
+  )
+  return { changeId, friend: String(minted.body.token), due: (broken.body.review as { due: string }).due }
+}
