@@ -21,6 +21,7 @@ export const HELP = `
                                such as 127.0.0.0/8 for this machine (none)
   HOTSWAP_CONSOLE_URL          where links in messages lead (they have none)
   SMTP_URL, SMTP_FROM          a mail server and who mail is from (no mail is sent)
+  HOTSWAP_STATE_MACHINE_ARN    what paces rollouts on AWS (the process's own clock)
   DATABASE_URL                 a PostgreSQL to migrate and use, as its owner (one of its own)
   DATABASE_READ_URL, DATABASE_SYSTEM_URL
                                with both, each function has its own role and nothing is migrated

@@ -1,4 +1,3 @@
-// HELPER DB: WaveEvidence changed at 11:12; what it needs of SQL is in /tmp/hs/gate-to-db.md. Take this line away. – GATE
 import {
   bigint,
   boolean,

@@ -24,8 +24,9 @@ type Mark = Awaited<ReturnType<typeof takeMarks>>[number]
 
 const BATCH = 100
 const FORGET_EVERY_MS = 3_600_000
-/** Each forgets some thousands of rows at the most; what is left then waits for the next hour. */
-const FORGET_ROUNDS_MAX = 50
+/** Each forgets some thousands of rows of a kind at the most; while there are more it goes on after a pause. */
+const FORGET_ROUNDS_MAX = 5
+const FORGET_PAUSE_MS = 60_000
 
 /** Makes late what a committing function could not make at once. */
 export const createRelay = (platform: RelayPlatform): Relay => {
@@ -49,6 +50,7 @@ export const createRelay = (platform: RelayPlatform): Relay => {
     try {
       for (let round = 0; round < FORGET_ROUNDS_MAX; round++)
         if ((await purgeIdempotency(system)) + (await purgeOld(system)) === 0) return
+      forgetAtMs = clock.nowMs() + FORGET_PAUSE_MS
     } catch (error) {
       log.error("what is old could not be forgotten", { error })
     }
