@@ -16,6 +16,8 @@ interface Path {
   /** Brings a new change to where the task begins; returns its id. */
   prepare: (scene: Scene, functions: FunctionsProcess) => Promise<string>
   task: (scene: Scene, changeId: string) => FunctionTask
+  /** The answer when it is done; 200 when left out. */
+  done?: number
   /** Where the change is once all is done that was asked for or is due. */
   ends: { state: string; step: number | null }
 }
@@ -23,7 +25,9 @@ interface Path {
 interface Scene {
   stored: Stored
   tenantId: string
-  tokens: Readonly<Record<"author" | "engineer" | "manager" | "compliance", string>>
+  tokens: Readonly<Record<keyof typeof SUBJECTS, string>>
+  /** Where the tenant's pointer is in Production, as its readers report it. */
+  revision: string
 }
 
 const SUBJECTS = {
@@ -31,6 +35,7 @@ const SUBJECTS = {
   engineer: ["engineer"],
   manager: ["manager"],
   compliance: ["compliance"],
+  reader: ["reader"],
 } as const
 
 const createScene = async (stored: Stored, functions: FunctionsProcess): Promise<Scene> => {
@@ -39,11 +44,13 @@ const createScene = async (stored: Stored, functions: FunctionsProcess): Promise
   await ask(stored.admin, "/api/v1/tenants", { name: "Cut", tenantId }, 201)
   const issued = await Promise.all(
     Object.entries(SUBJECTS).map(async ([subject, roles]) => {
-      const made = await ask(stored.admin, `/api/v1/tenants/${tenantId}/tokens`, { subject, roles }, 201)
+      const environment = subject === "reader" ? ENVIRONMENT : undefined
+      const body = { subject, roles, environment }
+      const made = await ask(stored.admin, `/api/v1/tenants/${tenantId}/tokens`, body, 201)
       return [subject, made.body.token as string]
     }),
   )
-  return { stored, tenantId, tokens: Object.fromEntries(issued) as Scene["tokens"] }
+  return { stored, tenantId, tokens: Object.fromEntries(issued) as Scene["tokens"], revision: "" }
 }
 
 let made = 0
@@ -70,6 +77,29 @@ const rollingOut = async (scene: Scene, functions: FunctionsProcess): Promise<st
   const changeId = await almostApproved(scene, functions, CANARY)
   await asking(functions)(scene.tokens.compliance, approve(changeId), {}, 200)
   return changeId
+}
+
+/** What an instance reports that has seen nothing but errors on the candidate. */
+const FAILING = { arm: "candidate", ok: 0, errors: 5 }
+
+const reportOf = ({ tokens, revision }: Scene, seen: Record<string, unknown>): FunctionTask => ({
+  kind: "request",
+  method: "POST",
+  path: "/api/v1/outcomes",
+  token: tokens.reader,
+  body: { reports: [{ revision, seq: 1, ...seen }] },
+})
+
+/** Reports as of where the pointer is now. */
+const report = async (
+  scene: Scene,
+  functions: FunctionsProcess,
+  seen: Record<string, unknown>,
+): Promise<void> => {
+  const { stored } = await scene.stored.published(scene.tenantId, ENVIRONMENT)
+  scene.revision = `1.0.0.${stored}`
+  const { status, body } = await functions.ask(reportOf(scene, seen))
+  expect(status, JSON.stringify(body)).toBe(202)
 }
 
 const live = async (scene: Scene, functions: FunctionsProcess): Promise<string> => {
@@ -112,6 +142,23 @@ export const PATHS: readonly Path[] = [
     name: "ending a rollout",
     prepare: rollingOut,
     task: post("author", onChange("abort")),
+    ends: { state: "rolled_back", step: null },
+  },
+  {
+    name: "the report that tips it",
+    prepare: async (scene, functions) => {
+      const changeId = await rollingOut(scene, functions)
+      for (const instance of ["sick.1", "sick.2"]) await report(scene, functions, { ...FAILING, instance })
+      return changeId
+    },
+    task: (scene) => reportOf(scene, { ...FAILING, instance: "sick.3" }),
+    done: 202,
+    ends: { state: "rolled_back", step: null },
+  },
+  {
+    name: "taking an environment back",
+    prepare: live,
+    task: post("author", () => "/api/v1/tenants/cut/environments/Production/rollback"),
     ends: { state: "rolled_back", step: null },
   },
   {
@@ -159,7 +206,7 @@ export const killAtPortCalls = async (
     // What it is like when nobody is killed.
     const whole = await path.prepare(scene, functions)
     const answer = await functions.ask(path.task(scene, whole))
-    expect(answer.status, JSON.stringify(answer.body)).toBe(200)
+    expect(answer.status, JSON.stringify(answer.body)).toBe(path.done ?? 200)
     const done = await stored.picture(whole)
     await clear(scene, functions, whole)
     const tally: Tally = { calls: 0, kills: 0, nothing: 0, everything: 0 }
