@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
+import { audit } from "./suites/audit.ts"
 import { read } from "./suites/read.ts"
 import { rollback } from "./suites/rollback.ts"
 import { size } from "./suites/size.ts"
@@ -7,7 +8,7 @@ import type { Figure, Suite } from "./suites/suite.ts"
 import { verdict } from "./suites/verdict.ts"
 import { write } from "./suites/write.ts"
 
-const SUITES: readonly Suite[] = [read, write, size, verdict, rollback]
+const SUITES: readonly Suite[] = [read, write, size, verdict, rollback, audit]
 const RESULTS = "bench/results/latest.json"
 
 const asked = process.argv.slice(2)

@@ -33,6 +33,9 @@ export const PERMISSIONS = {
   "token.list": ["tenant_admin"],
   "token.revoke": ["tenant_admin"],
   "config.read": ["viewer", "engineer", "manager", "compliance", "tenant_admin"],
+  /** In plain text, each time audited. */
+  "secret.read": ["tenant_admin"],
+  "secret.rotate": ["tenant_admin"],
   "view.read": ["reader", "viewer", "engineer", "manager", "compliance", "tenant_admin"],
   "view.preview": ["engineer", "manager", "compliance", "tenant_admin"],
   "change.submit": ["engineer", "manager", "tenant_admin"],
@@ -51,15 +54,59 @@ export const PERMISSIONS = {
   "change.comment": ["engineer", "manager", "compliance", "tenant_admin"],
   "outcome.report": ["reader"],
   "audit.read": ["compliance", "tenant_admin"],
+  "audit.export": ["compliance", "tenant_admin"],
+  "audit.retain": ["tenant_admin"],
+  "report.read": ["compliance", "tenant_admin"],
+  "report.review": ["compliance"],
+  "person.export": ["compliance", "tenant_admin"],
+  "person.erase": ["tenant_admin"],
 } as const satisfies Record<string, readonly Role[]>
 
+/** What anybody may see without saying who they are: about the service, never about a tenant. */
+export const PUBLIC_ROUTES: readonly string[] = [
+  "GET /",
+  "GET /docs",
+  "GET /docs/errors",
+  "GET /docs/assets/{name}",
+  "GET /openapi.json",
+  "GET /health",
+  "GET /ready",
+]
+
 export type Action = keyof typeof PERMISSIONS
+
+/**
+ * What a token bound to an environment may also ask of a tenant without naming one: the routes of these look at the
+ * environment of what they find, or hand it on. Nothing else that is about a tenant as a whole is for such a token.
+ */
+export const WITHIN_ENVIRONMENT: readonly Action[] = [
+  "tenant.list",
+  "tenant.read",
+  "token.issue",
+  "token.issue_platform",
+  "token.list",
+  "token.revoke",
+  "change.read",
+  "change.approve",
+  "change.cancel",
+  "change.control",
+  "change.break_glass",
+  "change.review",
+  "change.signal",
+  "change.comment",
+  "channel.read",
+  "channel.manage",
+  "audit.read",
+]
 
 /** Does the scope exist as far as this principal is concerned? If not, it is answered as if it never was. */
 export const sees = (principal: Principal, scope: ScopeId): boolean =>
   principal.tenants === "*"
     ? isTenant(scope) || principal.roles.includes("platform_admin")
     : isTenant(scope) && principal.tenants.includes(scope)
+
+const isWithin = ({ environment }: Principal, action: Action, named: Environment | null): boolean =>
+  environment === null || (named === null ? WITHIN_ENVIRONMENT.includes(action) : named === environment)
 
 /** May the principal do this here? Ask {@link sees} first: what one cannot see is not refused but absent. */
 export const may = (
@@ -68,7 +115,7 @@ export const may = (
   where: { scope: ScopeId | null; environment: Environment | null },
 ): boolean => {
   if (where.scope && !sees(principal, where.scope)) return false
-  if (principal.environment && where.environment && principal.environment !== where.environment) return false
+  if (!isWithin(principal, action, where.environment)) return false
   if (principal.roles.includes("platform_admin")) return true
   return principal.roles.some((role) => (PERMISSIONS[action] as readonly Role[]).includes(role))
 }

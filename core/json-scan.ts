@@ -11,6 +11,9 @@ const CLOSE_OBJECT = 0x7d
 const OPEN_ARRAY = 0x5b
 const CLOSE_ARRAY = 0x5d
 
+/** Members of one object: a single large one takes V8 a hundred times as long as text of its length. */
+const OBJECT_MEMBERS_MAX = 50_000
+
 const WORDS: Readonly<Record<number, string>> = { 116: "true", 102: "false", 110: "null" }
 
 /**
@@ -23,6 +26,7 @@ const WORDS: Readonly<Record<number, string>> = { 116: "true", 102: "false", 110
 export const scanJson = (text: string, depthMax: number, names?: Set<string>[]): number => {
   const length = text.length
   const inObject: boolean[] = []
+  const held: number[] = []
   let depth = 0
   let members = 0
   let at = skipSpace(text, 0)
@@ -35,6 +39,7 @@ export const scanJson = (text: string, depthMax: number, names?: Set<string>[]):
       if (depth === depthMax)
         throw new Refusal("JSON_TOO_DEEP", `More than ${depthMax} levels at ${place(text, at)}.`)
       inObject[depth++] = code === OPEN_OBJECT
+      held[depth] = 0
       if (names) names[depth] = new Set()
       at = skipSpace(text, at + 1)
       opened = text.charCodeAt(at) !== (code === OPEN_OBJECT ? CLOSE_OBJECT : CLOSE_ARRAY)
@@ -65,6 +70,8 @@ export const scanJson = (text: string, depthMax: number, names?: Set<string>[]):
     at = stringEnd(text, at)
     if (names) noteName(text, start, at, names[depth]!)
     members++
+    if (++held[depth]! > OBJECT_MEMBERS_MAX)
+      throw new Refusal("JSON_TOO_MANY", `An object has more than ${OBJECT_MEMBERS_MAX} members.`)
     at = skipSpace(text, at)
     if (text.charCodeAt(at) !== COLON) throw broken(text, at, "a colon")
     at = skipSpace(text, at + 1)

@@ -9,10 +9,12 @@ export interface JsonObject {
 
 /** Objects and arrays may be nested this deep. */
 const DEPTH_MAX = 64
+/** Members of all objects together. Large objects take V8 a hundred times as long as text of their length. */
+const MEMBERS_MAX = 100_000
 
 /**
  * Reads JSON from outside and keeps exactly what was sent, or refuses: `BODY_NOT_JSON` for broken
- * grammar, `JSON_TOO_DEEP` beyond 64 levels, `JSON_NUMBER_INEXACT` for a literal that a 64-bit float
+ * grammar, `JSON_TOO_DEEP` beyond 64 levels, `JSON_TOO_MANY` beyond 50,000 members of an object or 100,000 of all, `JSON_NUMBER_INEXACT` for a literal that a 64-bit float
  * would alter (`-0` among them, as canonical JSON drops its sign), `JSON_DUPLICATE_KEY`, `JSON_NUL`,
  * `JSON_LONE_SURROGATE`. Linear in the length of the text. A member called `__proto__` is an
  * ordinary member.
@@ -21,6 +23,8 @@ export const parseJson = (text: string): Json => {
   if (text.includes("\0")) throw new Refusal("JSON_NUL", "The text holds U+0000.")
   if (!text.isWellFormed()) throw new Refusal("JSON_LONE_SURROGATE", "The text holds half a surrogate pair.")
   const members = scanJson(text, DEPTH_MAX)
+  if (members > MEMBERS_MAX)
+    throw new Refusal("JSON_TOO_MANY", `It has ${members} members; at most ${MEMBERS_MAX} are read.`)
   const value = parseScanned(text)
   // A raw half pair was refused above, so only an escape can still make a bad string.
   const survivors = text.includes("\\u") ? countCheckingStrings(value) : countMembers(value)

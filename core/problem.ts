@@ -16,9 +16,14 @@ const PROBLEM_TYPE = "application/problem+json; charset=utf-8"
 
 const HEADERS: Partial<Record<ProblemCode, Record<string, string>>> = {
   UNAUTHENTICATED: { "www-authenticate": 'Bearer realm="hotswap"' },
+  // As long as the window over which failures are counted.
+  AUTHENTICATION_LIMITED: { "retry-after": "60" },
+  ISSUER_UNAVAILABLE: { "retry-after": "5" },
   DATABASE_UNAVAILABLE: { "retry-after": "1" },
+  DEADLINE_EXCEEDED: { "retry-after": "1" },
   ORIGIN_UNAVAILABLE: { "retry-after": "1" },
   STREAMS_TOO_MANY: { "retry-after": "30" },
+  CHANNEL_TESTS_TOO_MANY: { "retry-after": "60" },
 }
 
 /** A refusal as the document the caller gets. `instance` is the id of the request. */
@@ -40,5 +45,6 @@ export const problemDocument = (refusal: Refusal, instance: string): ProblemDocu
 export const problemHeaders = (code: ProblemCode): Record<string, string> => ({
   "content-type": PROBLEM_TYPE,
   "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
   ...HEADERS[code],
 })

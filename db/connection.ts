@@ -1,7 +1,8 @@
 import { Socket } from "node:net"
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js"
 import postgres from "postgres"
-import { DatabaseUnavailable, explain } from "./unavailable.ts"
+import { expireAfter } from "./deadline.ts"
+import { DatabaseUnavailable, explain, leavesSession } from "./unavailable.ts"
 
 /** A query of Drizzle's that has been `.prepare(name)`d: planned once for each connection, then one round trip. */
 export interface Prepared<Values, Rows> {
@@ -33,29 +34,34 @@ export interface Connection {
     query: Prepared<Values, Rows>,
     values: Values,
   ) => Promise<Rows>
-  /** Runs statements without parameters or results, such as `begin`. */
-  command: (statement: string) => Promise<void>
+  /** Runs a statement without parameters or results, such as `begin`; returns what the server says it did. */
+  command: (statement: string) => Promise<string>
   /** The work, unless the connection is lost or the time is up first: then it is thrown away. Throws {@link DatabaseUnavailable}. */
   guard: <T>(work: () => Promise<T>, limitMs: number) => Promise<T>
   /** Closes it at once. */
   destroy: () => void
 }
 
-export const openConnection = (options: ConnectionOptions, onClosed: () => void): Connection => {
-  const socket = socketOnce(options.url)
+export const openConnection = (
+  options: ConnectionOptions,
+  { onOpened, onClosed }: { onOpened: () => void; onClosed: () => void },
+): Connection => {
   let usable = true
   const lost = Promise.withResolvers<never>()
   lost.promise.catch(() => {})
-  const lose = () => {
+  const lose = (cause?: unknown) => {
     if (!usable) return
     usable = false
-    lost.reject(new DatabaseUnavailable("the connection to the database was lost"))
+    lost.reject(new DatabaseUnavailable("the connection to the database was lost", cause))
     onClosed()
   }
+  const socket = socketOnce(options.url, lose)
   const sql = postgres(options.url, {
     ...driverOptions(options),
     socket: socket.open,
-    onclose: lose,
+    onclose: () => lose(),
+    // The server tells its parameters once it has let us in.
+    onparameter: onOpened,
   } as never)
   const destroy = () => {
     lose()
@@ -79,7 +85,7 @@ export const openConnection = (options: ConnectionOptions, onClosed: () => void)
     },
     command: async (statement) => {
       if (!usable) throw new DatabaseUnavailable("the connection to the database was lost")
-      await sql.unsafe(statement)
+      return (await sql.unsafe(statement)).command
     },
     guard: (work, limitMs) => guard(work, limitMs, lost.promise, destroy),
     destroy,
@@ -93,34 +99,35 @@ const guard = async <T>(
   destroy: () => void,
 ): Promise<T> => {
   const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
+  late.promise.catch(() => {})
+  const cancel = expireAfter(limitMs, () => {
     late.reject(new DatabaseUnavailable(`the database did not answer within ${Math.round(limitMs)} ms`))
     destroy()
-  }, limitMs)
+  })
   const running = work()
   running.catch(() => {})
   try {
     return await Promise.race([running, lost, late.promise])
   } catch (error) {
     const explained = explain(error)
-    if (explained instanceof DatabaseUnavailable) destroyUnlessCancelled(explained, destroy)
+    if (!leavesSession(explained)) destroy()
     throw explained
   } finally {
-    clearTimeout(timer)
-    late.promise.catch(() => {})
+    cancel()
   }
 }
 
-/** A statement that the server cancelled in time leaves a sound connection behind. */
-const destroyUnlessCancelled = (error: DatabaseUnavailable, destroy: () => void) => {
-  const state = (error.cause as { code?: string } | undefined)?.code
-  if (state !== "57014" && state !== "55P03") destroy()
-}
-
 /** The driver asks for its socket once; for the second one, a reconnection, it is refused. */
-const socketOnce = (url: string) => {
+const socketOnce = (url: string, onClosed: (cause: unknown) => void) => {
   const { hostname, port } = new URL(url)
+  const host = hostname.replace(/^\[(.*)\]$/, "$1")
   const socket = new Socket()
+  // Where the kernel refuses at once, that is told before the driver listens: nobody else would, and the process end.
+  let failure: unknown
+  socket.on("error", (error) => {
+    failure = error
+  })
+  socket.once("close", () => onClosed(failure))
   let opened = false
   return {
     open: () => {
@@ -129,8 +136,8 @@ const socketOnce = (url: string) => {
       socket.setNoDelay(true)
       socket.setKeepAlive(true, 30_000)
       // The driver looks here for the name to verify a TLS certificate against.
-      Object.assign(socket, { host: hostname })
-      return socket.connect(Number(port || 5432), hostname)
+      Object.assign(socket, { host })
+      return socket.connect(Number(port || 5432), host)
     },
     destroy: () => socket.destroy(),
   }

@@ -1,5 +1,7 @@
 import type { Connection, ConnectionOptions, Prepared } from "./connection.ts"
+import { leftMs } from "./deadline.ts"
 import { openPool } from "./pool.ts"
+import { DatabaseUnavailable } from "./unavailable.ts"
 
 export interface DatabaseOptions {
   url: string
@@ -39,10 +41,14 @@ export const openWith = (
   builder: ConnectionOptions["builder"],
 ): Database => {
   const pool = openPool({ url, applicationName, deadlineMs, builder }, max)
-  const limitMs = deadlineMs + GRACE_MS
+  const lend = async <T>(work: (connection: Connection) => Promise<T>): Promise<T> => {
+    const limitMs = Math.min(deadlineMs + GRACE_MS, leftMs())
+    if (limitMs <= 0) throw new DatabaseUnavailable("the time for asking the database is up")
+    return await pool.lend(work, limitMs)
+  }
   return {
-    run: (query, values) => pool.lend((connection) => connection.run(query, values), limitMs),
-    transaction: (work, first) => pool.lend((connection) => inTransaction(connection, work, first), limitMs),
+    run: (query, values) => lend((connection) => connection.run(query, values)),
+    transaction: (work, first) => lend((connection) => inTransaction(connection, work, first)),
     close: pool.close,
   }
 }
@@ -52,14 +58,55 @@ const inTransaction = async <T>(
   work: (connection: Connection) => Promise<T>,
   first?: (connection: Connection) => Promise<unknown>,
 ): Promise<T> => {
-  // Sent together: the driver pipelines what is asked of it in one turn.
-  await Promise.all([connection.command("begin"), first?.(connection)])
   try {
-    const result = await work(connection)
-    await connection.command("commit")
+    // Sent together: the driver pipelines what is asked of it in one turn.
+    await Promise.all([connection.command("begin"), first?.(connection)])
+    const result = await lendOut(connection, work)
+    // After an error that somebody swallowed, the server takes `commit` for `rollback` and calls it no error.
+    const ended = await connection.command("commit")
+    if (ended !== "COMMIT") throw new Error("a statement of the transaction failed, so it was rolled back")
     return result
   } catch (error) {
-    if (connection.isUsable()) await connection.command("rollback")
+    await rollBack(connection)
     throw error
+  }
+}
+
+const rollBack = async (connection: Connection): Promise<void> => {
+  if (!connection.isUsable()) return
+  try {
+    await connection.command("rollback")
+  } catch {
+    connection.destroy()
+  }
+}
+
+/** Nothing that the work left running reaches the connection after it: by then it may be another tenant's. */
+const lendOut = async <T>(
+  connection: Connection,
+  work: (connection: Connection) => Promise<T>,
+): Promise<T> => {
+  let isOver = false
+  const check = () => {
+    if (isOver) throw new Error("the transaction is over")
+  }
+  const db = new Proxy(connection.db, {
+    get: (target, name) => {
+      check()
+      return Reflect.get(target, name)
+    },
+  })
+  const lent: Connection = {
+    ...connection,
+    db,
+    run: async (query, values) => {
+      check()
+      return await connection.run(query, values)
+    },
+  }
+  try {
+    return await work(lent)
+  } finally {
+    isOver = true
   }
 }

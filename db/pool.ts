@@ -1,4 +1,5 @@
 import { type Connection, type ConnectionOptions, openConnection } from "./connection.ts"
+import { expireAfter } from "./deadline.ts"
 import { DatabaseUnavailable } from "./unavailable.ts"
 
 export interface Pool {
@@ -12,27 +13,42 @@ interface Waiter {
   refuse: (error: DatabaseUnavailable) => void
 }
 
+/**
+ * Letting one in costs both sides some milliseconds of computing, which here stop everything else. After a restart of the
+ * server all would be opened at once, and each be ready later than the last of them taken in turns.
+ */
+const OPENING_MAX = 3
+
 /** At most `max` connections, opened when needed, the one used last lent first, first come first served. */
 export const openPool = (options: ConnectionOptions, max: number): Pool => {
   const all = new Set<Connection>()
   const idle: Connection[] = []
   const waiting = new Set<Waiter>()
+  const opening = new Set<Connection>()
   let closing = false
   let onEmpty: (() => void) | null = null
 
   const open = (): Connection => {
-    const connection = openConnection(options, () => {
-      all.delete(connection)
-      const position = idle.indexOf(connection)
-      if (position >= 0) idle.splice(position, 1)
-      serveNext()
-      if (all.size === 0) onEmpty?.()
+    const connection = openConnection(options, {
+      onOpened: () => {
+        if (opening.delete(connection)) serveNext()
+      },
+      onClosed: () => {
+        all.delete(connection)
+        opening.delete(connection)
+        const position = idle.indexOf(connection)
+        if (position >= 0) idle.splice(position, 1)
+        serveNext()
+        if (all.size === 0) onEmpty?.()
+      },
     })
     all.add(connection)
+    opening.add(connection)
     return connection
   }
 
-  const next = (): Connection | null => idle.pop() ?? (all.size < max ? open() : null)
+  const mayOpen = (): boolean => all.size < max && opening.size < OPENING_MAX
+  const next = (): Connection | null => idle.pop() ?? (mayOpen() ? open() : null)
 
   const serveNext = () => {
     const [waiter] = waiting
@@ -81,17 +97,19 @@ export const openPool = (options: ConnectionOptions, max: number): Pool => {
 
 const queue = (waiting: Set<Waiter>, limitMs: number) =>
   new Promise<Connection>((resolve, reject) => {
-    const timer = setTimeout(() => {
+    const cancel = expireAfter(limitMs, () => {
       waiting.delete(waiter)
-      reject(new DatabaseUnavailable(`no connection to the database was free within ${limitMs} ms`))
-    }, limitMs)
+      reject(
+        new DatabaseUnavailable(`no connection to the database was free within ${Math.round(limitMs)} ms`),
+      )
+    })
     const waiter: Waiter = {
       give: (connection) => {
-        clearTimeout(timer)
+        cancel()
         resolve(connection)
       },
       refuse: (error) => {
-        clearTimeout(timer)
+        cancel()
         reject(error)
       },
     }

@@ -189,23 +189,38 @@ export interface DueDelivery {
   deliveryId: string
 }
 
-/** Looked through for whose turn it is. */
-const WAITING_MAX = 10_000
-
 /**
- * Deliveries to attempt by `now`, by turns: each scope's first, then each one's second. Within a scope new ones, then the
- * longest waiting. So however much waits for one scope's receivers, it keeps no other from its turn.
+ * Deliveries to attempt by `now`, by turns: each scope's first, then each one's second, at most `each` of one scope. Within
+ * a scope new ones, then the longest waiting. So however much waits for one scope's receivers, it keeps no other from its turn.
  */
-export const dueDeliveries = (system: Database, now: Instant, limit: number): Promise<DueDelivery[]> =>
+export const dueDeliveries = (
+  system: Database,
+  now: Instant,
+  limit: number,
+  each = limit,
+): Promise<DueDelivery[]> =>
   system.transaction(async ({ db }) => {
+    // From one scope that has any to the next, as `distinct` would read them all.
     const rows = await db.execute<DueDelivery & Record<string, unknown>>(sql`
-      with waiting as (
-        select tenant_id, delivery_id, due_at from hotswap.deliveries
-        where state = 'pending' and (due_at is null or due_at <= ${now})
-        order by due_at nulls first, delivery_id limit ${WAITING_MAX})
-      select tenant_id as scope, delivery_id as "deliveryId" from waiting
-      order by row_number() over (partition by tenant_id order by due_at nulls first, delivery_id),
-        due_at nulls first, delivery_id
+      with recursive scopes as (
+        (select tenant_id from hotswap.deliveries where state = 'pending' order by tenant_id limit 1)
+        union all
+        select (select d.tenant_id from hotswap.deliveries d
+          where d.state = 'pending' and d.tenant_id > s.tenant_id order by d.tenant_id limit 1)
+        from scopes s where s.tenant_id is not null)
+      select d.tenant_id as scope, d.delivery_id as "deliveryId" from scopes s
+      cross join lateral (
+        select n.*, row_number() over (order by n.due_at nulls first, n.delivery_id) as turn
+        from (
+          (select p.tenant_id, p.delivery_id, p.due_at from hotswap.deliveries p
+            where p.tenant_id = s.tenant_id and p.state = 'pending' and p.due_at is null
+            order by p.delivery_id limit ${each})
+          union all
+          (select p.tenant_id, p.delivery_id, p.due_at from hotswap.deliveries p
+            where p.tenant_id = s.tenant_id and p.state = 'pending' and p.due_at <= ${now}
+            order by p.due_at, p.delivery_id limit ${each})) n) d
+      where d.turn <= ${each}
+      order by d.turn, d.due_at nulls first, d.delivery_id
       limit ${limit}`)
     return rows.map(({ scope, deliveryId }) => ({ scope, deliveryId }))
   })

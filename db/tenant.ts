@@ -36,6 +36,17 @@ export const withTenant = <T>(
     (connection) => connection.run(setTenant, { scope }),
   )
 
+/**
+ * Runs `work` in the transaction that `runner` is, or in one of its own where it is none. Whoever holds a transaction must
+ * not wait for a second connection: enough of them would wait for each other.
+ */
+export const inTenant = <T>(
+  runner: Runner,
+  database: Database,
+  scope: ScopeId,
+  work: (tx: TenantTx) => Promise<T>,
+): Promise<T> => ("__tenant" in runner ? work(runner as TenantTx) : withTenant(database, scope, work))
+
 const tenantTx = (connection: Connection, scope: ScopeId): TenantTx => ({
   scope,
   db: connection.db,

@@ -10,8 +10,8 @@ export class DatabaseUnavailable extends Refusal {
 }
 
 // PostgreSQL's appendix A: connection exceptions, insufficient resources, operator intervention (shutdown, start-up,
-// cancelled by statement_timeout), and the time limits on locks and idle transactions.
-const OUT_OF_ORDER = /^(08...|53...|57P0.|57014|55P03|25P0[34])$/
+// cancelled by statement_timeout), the time limits on locks and idle transactions, and who gave way in a deadlock.
+const OUT_OF_ORDER = /^(08...|53...|57P0.|57014|55P03|25P0[34]|40P01)$/
 
 /** What the driver and Drizzle threw, as one of: our own error, a PostgresError, `DatabaseUnavailable`. */
 export const explain = (error: unknown): unknown => {
@@ -22,6 +22,16 @@ export const explain = (error: unknown): unknown => {
   return isConnectionError(cause)
     ? new DatabaseUnavailable("the connection to the database failed", cause)
     : cause
+}
+
+/**
+ * Is the session that this came out of as good as before? So it is after an error that the server named and survived;
+ * out of resources or out of step with the protocol, it is in doubt.
+ */
+export const leavesSession = (explained: unknown): boolean => {
+  const cause = explained instanceof DatabaseUnavailable ? explained.cause : explained
+  if (!(cause instanceof postgres.PostgresError)) return !(explained instanceof DatabaseUnavailable)
+  return cause.severity === "ERROR" && !/^(08|53)/.test(cause.code)
 }
 
 /** Drizzle's wrapper repeats the parameters in its message, and they hold what no log may. Told by its shape: readers run without Drizzle. */

@@ -26,6 +26,10 @@ export interface StageSettings {
   functions: Record<HandlerName, FunctionSize>
   /** Who mail is from; its server is in the secret `smtp`. `null`: none is sent. */
   mailFrom: string | null
+  /** Whose word about people is taken, as `HOTSWAP_JWT_ISSUERS` has it. */
+  jwtIssuers: readonly Readonly<Record<string, unknown>>[]
+  /** Web pages of these origins may call from a browser. */
+  corsOrigins: readonly string[]
   /** Where the links in messages lead; `null`: they have none. */
   consoleUrl: string | null
   logRetention: RetentionDays
@@ -74,6 +78,8 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     cacheTtlSeconds: 300,
     functions: withoutReservations(PRODUCTION_SIZES),
     mailFrom: null,
+    jwtIssuers: [],
+    corsOrigins: [],
     consoleUrl: null,
     logRetention: RetentionDays.ONE_WEEK,
     removalPolicy: RemovalPolicy.DESTROY,
@@ -84,6 +90,8 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     cacheTtlSeconds: 300,
     functions: withoutReservations(PRODUCTION_SIZES),
     mailFrom: null,
+    jwtIssuers: [],
+    corsOrigins: [],
     consoleUrl: null,
     logRetention: RetentionDays.ONE_MONTH,
     removalPolicy: RemovalPolicy.DESTROY,
@@ -94,6 +102,8 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     cacheTtlSeconds: 300,
     functions: PRODUCTION_SIZES,
     mailFrom: null,
+    jwtIssuers: [],
+    corsOrigins: [],
     consoleUrl: null,
     logRetention: RetentionDays.ONE_YEAR,
     removalPolicy: RemovalPolicy.RETAIN,

@@ -60,6 +60,8 @@ class RequestLine {
   }
 }
 
+const HOST = /^[a-z0-9.-]+(?::\d{1,5})?$/i
+
 class RequestContext {
   readonly accountId = "anonymous"
   readonly apiId = "local"
@@ -75,8 +77,10 @@ class RequestContext {
     this.http = new RequestLine(invocation.request, path)
   }
 
+  /** A function URL is called under its own name only, whatever a request says. */
   get domainName(): string {
-    return this.#invocation.request.headers.host ?? "localhost"
+    const { host = "" } = this.#invocation.request.headers
+    return HOST.test(host) ? host : "localhost"
   }
   get requestId(): string {
     return this.#invocation.awsRequestId
@@ -120,8 +124,13 @@ class UrlEvent implements FunctionUrlEvent {
 const isText = (contentType: string | undefined, body: Buffer): boolean =>
   TEXT.test(contentType ?? "") && isUtf8(body)
 
+/** RFC 9112, section 3.2: a target may name the host as well, or be an asterisk. */
+const originForm = (target: string): string =>
+  target.startsWith("/") ? target : `/${target.replace(/^[a-z]+:\/\/[^/?]*\/?/i, "")}`
+
 /** Splits a request's target where the query begins. Nothing is parsed or decoded: Lambda does not either. */
-export const splitTarget = (target: string): [path: string, query: string] => {
+export const splitTarget = (asked: string): [path: string, query: string] => {
+  const target = originForm(asked)
   const mark = target.indexOf("?")
   return mark === -1 ? [target, ""] : [target.slice(0, mark), target.slice(mark + 1)]
 }

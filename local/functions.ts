@@ -94,7 +94,11 @@ const invokeWithBody = async (
   try {
     body = await readBody(request)
   } catch (error) {
-    if (!(error instanceof Refusal)) return
+    if (!(error instanceof Refusal)) {
+      // The client has gone in the middle of its body, and will not hear anything any more.
+      response.destroy()
+      return
+    }
     // What is still on its way is not waited for; the connection is of no further use.
     response.setHeader("connection", "close")
     sendProblem(response, error, host.log)
@@ -139,7 +143,8 @@ const invoke = async (
     const result = await handler(event, context)
     // What comes after its time has been answered for already.
     if (late) return
-    if (typeof result.body === "string")
+    if ("pieces" in result && result.pieces) await sendStream(response, { ...result, body: result.pieces })
+    else if (typeof result.body === "string")
       sendBuffered(
         response,
         result as FunctionUrlResult,

@@ -6,6 +6,8 @@ export interface ScreenFacts {
   originUrl: string
   home: string
   environments: readonly string[]
+  /** Blocks of addresses that webhooks reach although they are not public; empty: none. */
+  outboundAllow: string
   database: string
   redis: string
   adminToken: string
@@ -37,7 +39,9 @@ export const startScreen = (facts: ScreenFacts): string => {
     line("Redis", facts.redis),
     line(
       "webhooks",
-      "reach public addresses only; HOTSWAP_OUTBOUND_ALLOW=127.0.0.0/8 lets them reach this machine",
+      facts.outboundAllow === ""
+        ? "reach public addresses only; HOTSWAP_OUTBOUND_ALLOW=127.0.0.0/8 lets them reach this machine"
+        : `reach public addresses, and those of ${facts.outboundAllow}`,
     ),
     line("promotion", facts.environments.join(" → ")),
     line("data", facts.home),

@@ -11,6 +11,8 @@ export interface Secrets {
   redisToken: string
   /** The Ed25519 key that signs reader tokens, with its private part. */
   readerKey: JWK
+  /** The Ed25519 key that signs the audit's checkpoints, with its private part. */
+  auditKey: JWK
   /** Passwords of the roles in a database of the user's own. */
   databasePasswords: { app: string; read: string; system: string }
 }
@@ -25,7 +27,8 @@ export const keepSecrets = async (home: string): Promise<Secrets> => {
     adminToken: kept.adminToken ?? `hsa_${random()}`,
     edgeSecret: kept.edgeSecret ?? random(),
     redisToken: kept.redisToken ?? random(),
-    readerKey: kept.readerKey ?? (await newReaderKey()),
+    readerKey: kept.readerKey ?? (await newKey()),
+    auditKey: kept.auditKey ?? (await newKey()),
     databasePasswords: kept.databasePasswords ?? { app: random(), read: random(), system: random() },
   }
   // Written aside and renamed: a crash in between must not leave half a file that locks the tokens out.
@@ -36,10 +39,21 @@ export const keepSecrets = async (home: string): Promise<Secrets> => {
 }
 
 /** The JWK set that signs, and the one that only verifies. */
-export const keySets = ({ readerKey }: Secrets): { signing: string; verifying: string } => {
-  const { d: _private, ...publicKey } = readerKey
-  return { signing: JSON.stringify({ keys: [readerKey] }), verifying: JSON.stringify({ keys: [publicKey] }) }
+export interface KeySets {
+  signing: string
+  verifying: string
 }
+
+const setsOf = (key: JWK): KeySets => {
+  const { d: _private, ...publicKey } = key
+  return { signing: JSON.stringify({ keys: [key] }), verifying: JSON.stringify({ keys: [publicKey] }) }
+}
+
+/** Of reader tokens. */
+export const keySets = ({ readerKey }: Secrets): KeySets => setsOf(readerKey)
+
+/** Of the audit's checkpoints. */
+export const auditKeySets = ({ auditKey }: Secrets): KeySets => setsOf(auditKey)
 
 const readKept = async (path: string): Promise<Partial<Secrets>> => {
   let text: string
@@ -63,7 +77,7 @@ const readKept = async (path: string): Promise<Partial<Secrets>> => {
   }
 }
 
-const newReaderKey = async (): Promise<JWK> => {
+const newKey = async (): Promise<JWK> => {
   const key = generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" }) as JWK
   return { ...key, kid: await calculateJwkThumbprint(key), alg: "EdDSA", use: "sig" }
 }

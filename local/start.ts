@@ -6,9 +6,10 @@ import { startDatabase } from "./database.ts"
 import { startEdge } from "./edge.ts"
 import { type FunctionHost, startFunctionHost } from "./functions.ts"
 import { takeHome } from "./home.ts"
+import { keepMasterKey } from "./keys.ts"
 import { checkPort } from "./ports.ts"
 import { type ScreenFacts, startScreen } from "./screen.ts"
-import { keepSecrets, keySets, type Secrets } from "./secrets.ts"
+import { auditKeySets, keepSecrets, keySets, type Secrets } from "./secrets.ts"
 import type { LocalSettings } from "./settings.ts"
 import { startSchedules } from "./timers.ts"
 
@@ -77,8 +78,10 @@ const startParts = async (
   const database = await startDatabase(settings, secrets, options.progress)
   stops.push(["PostgreSQL", database.stop, 3_000])
 
-  options.progress("functions: starting")
   const variables = variablesOf(settings, secrets, database.urls, cache)
+  if (variables.HOTSWAP_KEY_DIRECTORY)
+    await keepMasterKey(variables.HOTSWAP_KEY_DIRECTORY, database.urls.system)
+  options.progress("functions: starting")
   const functions = composeFunctions(variables, options.log)
   stops.push(["the functions", functions.close])
   const origin = await startOrigin(settings, functions, options)
@@ -105,6 +108,7 @@ const startParts = async (
     originUrl: origin.url.replace(LOOPBACK, "localhost"),
     home: settings.home,
     environments: functions.environments,
+    outboundAllow: settings.given.HOTSWAP_OUTBOUND_ALLOW ?? "",
     database: database.description,
     redis: cache.description,
     adminToken: variables.HOTSWAP_ADMIN_TOKEN!,
@@ -113,17 +117,22 @@ const startParts = async (
 }
 
 const variablesOf = (
-  { given }: LocalSettings,
+  { given, home }: LocalSettings,
   secrets: Secrets,
   urls: { app: string; read: string; system: string },
   cache: { url: string; token: string },
 ): Record<string, string> => {
   const { signing, verifying } = keySets(secrets)
+  const audit = auditKeySets(secrets)
   return {
     HOTSWAP_ADMIN_TOKEN: secrets.adminToken,
     HOTSWAP_EDGE_SECRET: secrets.edgeSecret,
     HOTSWAP_READER_KEYS: signing,
     HOTSWAP_READER_PUBLIC_KEYS: publicOf(given.HOTSWAP_READER_KEYS) ?? verifying,
+    HOTSWAP_AUDIT_KEY: audit.signing,
+    HOTSWAP_AUDIT_PUBLIC_KEY: publicOf(given.HOTSWAP_AUDIT_KEY) ?? audit.verifying,
+    HOTSWAP_BLOB_DIRECTORY: join(home, "blobs"),
+    ...(given.HOTSWAP_KMS_ALIAS ? {} : { HOTSWAP_KEY_DIRECTORY: join(home, "keys") }),
     ...given,
     DATABASE_URL: urls.app,
     DATABASE_READ_URL: urls.read,

@@ -55,6 +55,13 @@ describe("the documents", () => {
     expect(missing).toEqual([])
   })
 
+  test("docs/testing.md tells of every long proof there is", () => {
+    const proofs = globSync("test/**/*.prove.ts", { cwd: ROOT })
+    const told = read("docs/testing.md").match(/^\| `(test\/.*\.prove\.ts)` \| .+ \| .+ \|$/gm) ?? []
+    const named = told.map((row) => row.split("`")[1])
+    expect(named.sort(), "add a row: file, what it shows, how long").toEqual(proofs.sort())
+  })
+
   test("every setting in the README is one that the code reads, and the other way round", () => {
     const SETTING = /\b(?:HOTSWAP_[A-Z_]+|DATABASE_(?:[A-Z]+_)?URL|UPSTASH_REDIS_REST_[A-Z]+|REDIS_URL)\b/g
     const sources = globSync("{core,db,functions,local}/**/*.ts", { cwd: ROOT }).map((path) => read(path))

@@ -6,6 +6,8 @@ import type { WaveEvidence } from "../gate/waves.ts"
 import type { ChangeId, ConfigKey, ReleaseId, TenantId, Tier } from "../ids.ts"
 import type { Json } from "../json.ts"
 import type { Candidate } from "../release/release.ts"
+import type { SecretSource, SecretStanding } from "../secret/edits.ts"
+import type { Secret } from "../secret/secret.ts"
 import type { Actor, Change, ChangeContent, ChangeState, Instant, Strategy } from "./change.ts"
 import type { Policy } from "./policy.ts"
 import type { Commit, Move } from "./scope-state.ts"
@@ -16,7 +18,12 @@ import type { Commit, Move } from "./scope-state.ts"
  */
 export interface EditInput {
   key: ConfigKey
-  value?: Json | undefined
+  /** A {@link Secret} where it may be one. */
+  value?: Json | Secret | undefined
+  /** Is the value to be sealed? Left out: if the one that stands is. */
+  secret?: boolean | undefined
+  /** The value is what is sealed there; `value` is left out. */
+  copies?: SecretSource | undefined
   schema?: Json | undefined
   description?: string | null | undefined
   owner?: string | null | undefined
@@ -162,11 +169,13 @@ export interface Pause {
   type: "pause"
   changeId: ChangeId
   actor: Actor
+  comment?: string | undefined
 }
 export interface Resume {
   type: "resume"
   changeId: ChangeId
   actor: Actor
+  comment?: string | undefined
 }
 /** To the next step, or live after the last. A person may cut a hold short; the clock only ends one. */
 export interface Advance {
@@ -175,6 +184,7 @@ export interface Advance {
   /** The step the caller saw. Without it, a request sent twice advances twice. */
   step?: number | undefined
   by: By
+  comment?: string | undefined
 }
 /** Ends a rollout before it is live: everyone back on stable at once. */
 export interface Abort {
@@ -241,6 +251,8 @@ export interface DecideContext {
    * `rollback_to` alone.
    */
   moves?: readonly Move[] | undefined
+  /** What was sealed last of each key that was asked for by `needs_secrets`. */
+  secrets?: ReadonlyMap<ConfigKey, SecretStanding> | undefined
 }
 
 /** What a commit comes to, for the caller to show. */
@@ -272,6 +284,7 @@ export type Decision =
   | { kind: "needs_releases"; releases: readonly ReleaseId[] }
   | { kind: "needs_keys"; keys: readonly ConfigKey[] }
   | { kind: "needs_changes"; changes: readonly ChangeId[] }
+  | { kind: "needs_secrets"; keys: readonly ConfigKey[] }
 
 /** Becomes a `Refusal`: same members. */
 export interface Refused {
@@ -279,14 +292,6 @@ export interface Refused {
   code: ProblemCode
   detail: string
   errors?: readonly FieldError[]
-  /** `draft` with ROLLBACK_BURIED, ROLLBACK_WINDOW and ROLLBACK_POLICY, where there is one: see {@link Draft}. */
+  /** `draft` with ROLLBACK_BURIED, ROLLBACK_WINDOW and ROLLBACK_POLICY, where there is one: see `Draft`, of a policy `PolicyDraft`. */
   extra?: Readonly<Record<string, Json>>
-}
-
-/** The body of a `POST /api/v1/changes` that puts the keys of a change back to what they were before it. */
-export interface Draft {
-  tenantId: string
-  environment: Environment
-  edits: { key: ConfigKey; value?: Json; schema?: Json; locked?: boolean; delete?: true; restores?: number }[]
-  comment: string
 }

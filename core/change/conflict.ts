@@ -2,8 +2,9 @@ import type { ConfigKey } from "../ids.ts"
 import type { Json } from "../json.ts"
 import type { Entry } from "../release/release.ts"
 import type { Change, Edit, Strategy } from "./change.ts"
-import type { Draft } from "./command.ts"
 import { defined } from "./defined.ts"
+import type { Draft } from "./draft.ts"
+import { isPolicyChange, type PolicyDraft, policyDraft } from "./policy-change.ts"
 
 /** What a key was when the change was made, what it is now, and what the change would have made of it; `null`: not there. */
 export interface KeyConflict {
@@ -16,14 +17,15 @@ export interface KeyConflict {
 /** What overtook a change, key by key, and the change to submit in its place: the same edits on what is there now. */
 export interface Conflict {
   keys: readonly KeyConflict[]
-  draft: Omit<Draft, "edits"> & { strategy: Strategy; edits: readonly ConflictEdit[] }
+  draft: (Omit<Draft, "edits"> & { strategy: Strategy; edits: readonly ConflictEdit[] }) | PolicyDraft
 }
 type ConflictEdit = Draft["edits"][number] & Pick<Edit, "description" | "owner">
 
 type Entries = ReadonlyMap<ConfigKey, Entry>
 
 /** `base` and `now` hold what the edited keys were when the change was submitted, and are in stable. */
-export const conflictOf = ({ content, status }: Change, base: Entries, now: Entries): Conflict => {
+export const conflictOf = (change: Change, base: Entries, now: Entries): Conflict => {
+  const { content, status } = change
   const told = new Set(status.state === "cancelled" ? status.keys : [])
   const moved = content.edits.filter(
     ({ key }) => told.has(key) || (now.get(key)?.version ?? 0) !== (content.base[key] ?? 0),
@@ -35,14 +37,21 @@ export const conflictOf = ({ content, status }: Change, base: Entries, now: Entr
       now: now.get(edit.key) ?? null,
       yours: yoursOf(edit),
     })),
-    draft: {
-      tenantId: content.scope,
-      environment: content.environment,
-      comment: content.comment ?? `In place of ${content.changeId}`,
-      strategy: content.strategy,
-      edits: content.edits.map(againOf),
-    },
+    draft: againAs(change),
   }
+}
+
+const againAs = (change: Change): Conflict["draft"] => {
+  const {
+    changeId,
+    scope,
+    environment,
+    comment = `In place of ${changeId}`,
+    strategy,
+    edits,
+  } = change.content
+  if (isPolicyChange(change)) return policyDraft(change.content, edits[0]!, comment)
+  return { tenantId: scope, environment, comment, strategy, edits: edits.map(againOf) }
 }
 
 const yoursOf = ({ key: _, restores: __, ...edit }: Edit): KeyConflict["yours"] =>

@@ -21,7 +21,7 @@ import type {
 import { defined } from "./defined.ts"
 import { draftOf } from "./draft.ts"
 import { happen } from "./happen.ts"
-import { heldBackBy, holdEndsAt } from "./machine/during.ts"
+import { holdEndsAt } from "./machine/during.ts"
 import { Needs } from "./needs.ts"
 import { POLICY_BOUNDS } from "./policy-document.ts"
 import { rollbackTo } from "./return-to.ts"
@@ -99,7 +99,20 @@ const carryOut = (sheet: Worksheet, command: Command): void => {
     default:
       must(happen(sheet, command.changeId, eventOf(sheet, command)))
   }
+  remark(sheet, command)
   if (!STILL.has(command.type) && !sheet.isUntouched()) startDue(sheet)
+}
+
+/** What somebody says with these is kept among the change's comments: its state has no place for it. */
+const remark = (sheet: Worksheet, command: Command): void => {
+  switch (command.type) {
+    case "advance":
+    case "pause":
+    case "resume":
+    case "withdraw":
+      if (command.comment)
+        happen(sheet, command.changeId, { type: "comment", subject: sheet.subject, text: command.comment })
+  }
 }
 
 /** Commands that neither schedule anything nor free a place for what is scheduled; a tick sees to it itself. */
@@ -152,8 +165,15 @@ const must = (result: Transition): void => {
 const tick = (sheet: Worksheet, { changeId }: Tick): void => {
   const { status } = sheet.change(changeId)
   if (status.state === "rolling_out") goOn(sheet, { changeId })
-  else if (!happen(sheet, changeId, { type: "expire" }).ok) remind(sheet, changeId)
+  else if (!happen(sheet, changeId, { type: "expire" }).ok) lookAtWaiting(sheet, changeId)
   if (status.state === "scheduled" || !sheet.isUntouched()) startDue(sheet)
+  const { status: next } = sheet.change(changeId)
+  if (next.state === "scheduled" && next.frozen !== undefined) sheet.touch(changeId)
+}
+
+/** An inherited policy may have come to ask for more, or for less again, and told nobody. */
+const lookAtWaiting = (sheet: Worksheet, changeId: ChangeId): void => {
+  if (!happen(sheet, changeId, { type: "reassess" }).ok) remind(sheet, changeId)
 }
 
 const remind = (sheet: Worksheet, changeId: ChangeId): void => {
@@ -181,10 +201,9 @@ const goOn = (
   else if (holdEnd === null || !isReached(holdEnd, sheet.context.now)) return
   else if (verdict !== null && blocks(verdict)) happen(sheet, changeId, { type: "hold", verdict })
   else {
-    const frozen = sheet.rules.frozenFor(change)
-    const isTold = frozen !== null && happen(sheet, changeId, { type: "freeze", frozen }).ok
-    // The gate had the clock look every few seconds, and there is nothing of its to write down any more.
-    if (!isTold && heldBackBy(change) !== null) sheet.touch(changeId)
+    // What is known already is only looked at again.
+    happen(sheet, changeId, { type: "freeze", frozen: sheet.rules.frozenFor(change) })
+    sheet.touch(changeId)
   }
 }
 

@@ -1,12 +1,21 @@
+import type { Environment } from "../environment.ts"
 import type { ConfigKey, ReleaseId } from "../ids.ts"
 import type { Json } from "../json.ts"
 import { allEntries } from "../release/compile.ts"
 import type { Entry } from "../release/release.ts"
 import type { Change } from "./change.ts"
-import type { Draft } from "./command.ts"
 import { keysOf } from "./edits.ts"
-import { isReserved } from "./policy.ts"
+import { isReserved, POLICY_KEY } from "./policy.ts"
+import { isPolicyChange, type PolicyDraft, policyDraft } from "./policy-change.ts"
 import type { Worksheet } from "./worksheet.ts"
+
+/** The body of a `POST /api/v1/changes` that puts the keys of a change back to what they were before it. */
+export interface Draft {
+  tenantId: string
+  environment: Environment
+  edits: { key: ConfigKey; value?: Json; schema?: Json; locked?: boolean; delete?: true; restores?: number }[]
+  comment: string
+}
 
 type Entries = ReadonlyMap<ConfigKey, Entry>
 
@@ -14,7 +23,8 @@ type Entries = ReadonlyMap<ConfigKey, Entry>
  * The change that puts the keys of a live change back to what they were before it, for the user to submit.
  * Keys that are so already are left out.
  */
-export const draftOf = (sheet: Worksheet, { content, status }: Change): Draft | null => {
+export const draftOf = (sheet: Worksheet, change: Change): Draft | PolicyDraft | null => {
+  const { content, status } = change
   if (status.state !== "live") return null
   const keys = keysOf(content.edits)
   const entriesOf = (id: ReleaseId): Entries => {
@@ -27,12 +37,14 @@ export const draftOf = (sheet: Worksheet, { content, status }: Change): Draft | 
       }),
     )
   }
-  const { stable } = sheet.pointer
+  const comment = `Puts back what ${content.changeId} changed`
+  const before = entriesOf(status.previousStable)
+  if (isPolicyChange(change)) return policyDraft(content, before.get(POLICY_KEY) ?? null, comment)
   return {
     tenantId: content.scope,
     environment: content.environment,
-    comment: `Puts back what ${content.changeId} changed`,
-    edits: editsBack(keys, entriesOf(stable), entriesOf(status.previousStable)),
+    comment,
+    edits: editsBack(keys, entriesOf(sheet.pointer.stable), before),
   }
 }
 

@@ -1,9 +1,12 @@
 import { checkValue } from "../config/limits.ts"
 import { checkSchema, validateValue } from "../config/schema.ts"
+import type { Environment } from "../environment.ts"
 import { type FieldError, Refusal } from "../errors.ts"
 import type { ConfigKey } from "../ids.ts"
 import { canonical, type Json } from "../json.ts"
 import type { Entry, EntryEdit } from "../release/release.ts"
+import type { Parted, SecretToKeep } from "../secret/edits.ts"
+import { isMarker, markedVersion } from "../secret/marker.ts"
 import type { Change, Edit } from "./change.ts"
 import type { EditInput } from "./command.ts"
 
@@ -24,21 +27,27 @@ export interface PromotedEntry extends Standing {
  * Edits that make the keys what they are in the environment they come from. A description or owner that is not
  * told stays the target's.
  */
-export const editsOfPromotion = (entries: readonly PromotedEntry[]): EditInput[] =>
+export const editsOfPromotion = (entries: readonly PromotedEntry[], environment: Environment): EditInput[] =>
   entries.map(({ key, entry, description, owner }) => ({
     key,
-    value: entry.value,
+    ...valueFrom(entry, environment),
     schema: entry.schema ?? null,
     locked: entry.locked ?? false,
     description,
     owner,
   }))
 
+/** A secret is sealed for its environment: it has to be opened there and sealed anew. */
+const valueFrom = ({ value }: Entry, environment: Environment): Pick<EditInput, "value" | "copies"> => {
+  const version = markedVersion(value)
+  return version === null ? { value } : { copies: { environment, version } }
+}
+
 const kept = <Value>(given: Value | null | undefined, standing: Value | undefined): Value | undefined =>
   given === undefined ? standing : (given ?? undefined)
 
 /** The edit in full: what is left out of the input stays as it stands. Throws Refusal `CONFIG_NOT_FOUND`. */
-export const editOf = (input: EditInput, standing: Standing): Edit => {
+export const editOf = (input: Parted["input"], standing: Standing): Edit => {
   const { key, restores } = input
   const { entry } = standing
   if (entry === null && (input.delete || input.value === undefined))
@@ -75,20 +84,35 @@ export const alters = ({ restores: _, ...edit }: Edit, { entry, description, own
  * Holds every value to its limits and its schema, and every schema to the rules for schemas. Throws Refusal
  * `VALUE_TOO_LARGE`, `SCHEMA_INVALID`, or `SCHEMA_VIOLATION` with every violation of every key.
  */
-export const checkEdits = (edits: readonly Edit[]): void => {
+export const checkEdits = (edits: readonly Edit[], secrets: readonly SecretToKeep[] = []): void => {
   const errors: FieldError[] = []
   for (const { key, value, schema } of edits) {
     if (value === undefined) continue
     checkValue(value)
-    if (schema === undefined) continue
-    checkSchema(schema)
-    errors.push(
-      ...validateValue(schema, value).map(({ path, message }) => ({ path: `${key}${path}`, message })),
-    )
+    if (schema !== undefined) checkSchema(schema)
+    if (isMarker(value)) errors.push(...checkSecret(key, schema, secrets))
+    else if (schema !== undefined)
+      errors.push(
+        ...validateValue(schema, value).map(({ path, message }) => ({ path: `${key}${path}`, message })),
+      )
   }
   if (errors.length === 0) return
   const keys = new Set(errors.map(({ path }) => path.split("/", 1)[0]))
   throw new Refusal("SCHEMA_VIOLATION", `Not as its schema asks: ${[...keys].join(", ")}.`, { errors })
+}
+
+/** One that is in plain text is judged here, and no word of what is wrong repeats a part of it. One that is sealed was. */
+const checkSecret = (
+  key: ConfigKey,
+  schema: Json | undefined,
+  secrets: readonly SecretToKeep[],
+): FieldError[] => {
+  const from = secrets.find((secret) => secret.key === key)?.from
+  if (from?.kind !== "plain") return []
+  const value = from.value.reveal()
+  checkValue(value)
+  const isFit = schema === undefined || validateValue(schema, value).length === 0
+  return isFit ? [] : [{ path: key, message: "the secret is not as its schema asks" }]
 }
 
 /** What a release will hold of the edited keys under these version numbers. */

@@ -1,8 +1,10 @@
 import type { Environment } from "../environment.ts"
 import type { GateThresholds } from "../gate/thresholds.ts"
 import type { ScopeId } from "../ids.ts"
+import { FULL_BP } from "../release/bucket.ts"
+import type { Strategy, StrategyType } from "./change.ts"
 import { isSuitable, suits } from "./plan.ts"
-import { defaultPolicy, type Policy, type PolicyDocument } from "./policy.ts"
+import { DEFAULT_CANARY, defaultPolicy, type Policy, type PolicyDocument } from "./policy.ts"
 import type { LayerPolicy } from "./scope-state.ts"
 
 /** What one layer says, by name; absent is nothing. */
@@ -29,10 +31,28 @@ export const effectivePolicy = (
     gateDefaults,
     documents.map(({ locked, document }) => ({ locked, say: { ...document.gate } })),
   )
-  return { ...members, gate }
+  return { ...members, strategy: permittedOf(members, scope), gate }
 }
 
-const forScope = (document: PolicyDocument, scope: ScopeId): PolicyDocument => {
+/** For changes that name none. One that the list forbids would have each of them refused: then it is the first that it allows. */
+const permittedOf = (
+  { strategy, allowedStrategies }: Pick<Policy, "strategy" | "allowedStrategies">,
+  scope: ScopeId,
+): Strategy => {
+  if (allowedStrategies.includes(strategy.type)) return strategy
+  const type = allowedStrategies.find((one) => isSuitable(one, scope))
+  return type === undefined ? strategy : USUAL[type]
+}
+
+const USUAL: Readonly<Record<StrategyType, Strategy>> = {
+  direct: { type: "direct" },
+  canary: DEFAULT_CANARY,
+  blue_green: { type: "blue_green" },
+  rolling: { type: "rolling", waves: [{ weightBp: FULL_BP }] },
+}
+
+/** What a layer's document says to a scope that stands on it. */
+export const forScope = (document: PolicyDocument, scope: ScopeId): PolicyDocument => {
   const { strategy, allowedStrategies, ...rest } = document
   return {
     ...rest,

@@ -164,12 +164,13 @@ const stepOf = ({ content, status }: Change): Omit<Candidate, "release" | "chang
 const recompiled = (sheet: Worksheet, candidate: Candidate, { id }: Release): void =>
   sheet.setCandidate({ ...candidate, release: id }, "recompiled", candidate.changeId)
 
-/** A policy counts at once: for what is scheduled, and for when the clock looks at what waits or rolls out. */
+/** A policy counts at once: for what waits to start, and for when the clock looks at what waits or rolls out. */
 const applyPolicy = (sheet: Worksheet, change: Change): void => {
   sheet.rules.set(policyMadeBy(change))
   for (const other of sheet.changes()) {
     const { changeId } = other.content
-    if (other.status.state === "scheduled") happen(sheet, changeId, { type: "reassess" })
+    // Refused for all that has started, or owes what it owed.
+    happen(sheet, changeId, { type: "reassess" })
     if (other.status.state === "rolling_out" && other.status.frozen !== undefined)
       happen(sheet, changeId, { type: "freeze", frozen: sheet.rules.frozenFor(other) })
     if (other.status.state === "rolling_out" || other.status.state === "awaiting_approval")

@@ -1,3 +1,5 @@
+import type { Environment } from "../environment.ts"
+import type { ScopeId } from "../ids.ts"
 import type { Json } from "../json.ts"
 import type { Change, ChangeContent, Edit } from "./change.ts"
 import { POLICY_KEY, type PolicyDocument } from "./policy.ts"
@@ -30,6 +32,24 @@ export const policyMadeBy = ({ content, versions }: Change): Omit<LayerPolicy, "
     document: documentOf(edit.value),
   }
 }
+
+/** What to put in the place of a policy: it goes by a `PUT …/policy`, not by a change of configs. */
+export interface PolicyDraft {
+  tenantId: ScopeId
+  environment: Environment
+  policy: PolicyDocument & { locked?: true; comment: string }
+}
+
+/** A draft that says what an edit of the policy, or an entry of it, does; `null`: nothing. */
+export const policyDraft = (
+  { scope, environment }: Pick<ChangeContent, "scope" | "environment">,
+  said: { value?: Json; locked?: true } | null,
+  comment: string,
+): PolicyDraft => ({
+  tenantId: scope,
+  environment,
+  policy: { ...documentOf(said?.value ?? {}), ...(said?.locked ? { locked: true } : {}), comment },
+})
 
 // It was parsed when it was submitted, and again when it started.
 const documentOf = (value: Json): PolicyDocument => value as unknown as PolicyDocument

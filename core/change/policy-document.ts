@@ -32,7 +32,7 @@ export const POLICY_ROLES = ["engineer", "manager", "compliance", "tenant_admin"
 const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"] as const satisfies Weekday[]
 
 const TOPIC = /^arn:aws(?:-[a-z]+)*:sns:[a-z0-9-]{1,40}:\d{12}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?$/
-const LOCAL = /^[2-9]\d{3}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d$/
+const LOCAL = /^2\d{3}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d$/
 const BEGINS = /^(?:[01]\d|2[0-3]):[0-5]\d$/
 const ENDS = /^(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$/
 

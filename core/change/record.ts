@@ -65,11 +65,13 @@ export const recordEvent = (
     case "resume":
       put(`change.${event.type}`, stepDetail(after))
       break
+    case "reassess":
+      put("change.reassess", { to: after.status.state })
+      break
     case "withdraw":
     case "remind":
     case "reject":
     case "expire":
-    case "reassess":
     case "review":
     case "comment":
       put(`change.${event.type}`)

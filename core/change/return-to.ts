@@ -104,7 +104,10 @@ const targetOf = (
   if (asOf === undefined) return beforeNewest(sheet, stack)
   const move = moves.findLast(({ at }) => isReached(at, asOf))
   if (move === undefined)
-    throw new Refusal("ROLLBACK_WINDOW", `${asOf} is longer ago than the rollback window.`)
+    throw new Refusal(
+      "ROLLBACK_WINDOW",
+      `Nothing that was stable here at ${asOf} is within the rollback window.`,
+    )
   // A policy that was kept may make it what it was under another name.
   if (move.stable === sheet.pointer.stable) throw nothing()
   const index = standing(

@@ -3,6 +3,7 @@ import type { Environment } from "../environment.ts"
 import type { ChangeId, ChunkId, ConfigKey, ReleaseId, ScopeId, Tier } from "../ids.ts"
 import type { JsonObject } from "../json.ts"
 import type { Candidate, ChunkTexts, Manifest, Pointer } from "../release/release.ts"
+import type { SecretToKeep } from "../secret/edits.ts"
 import type { Change, Edit, Instant } from "./change.ts"
 import type { NoticeType } from "./notice.ts"
 import type { PolicyDocument } from "./policy.ts"
@@ -110,4 +111,6 @@ export interface Commit {
   /** Changes that are new or were looked at, with when the clock should look at each next. */
   changes: readonly { change: Change; isNew: boolean; dueAt: string | null }[]
   audit: readonly AuditBody[]
+  /** To be sealed and kept before the rest is written, which names them by number. */
+  secrets?: readonly SecretToKeep[]
 }

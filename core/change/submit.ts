@@ -2,12 +2,14 @@ import type { Environment } from "../environment.ts"
 import { type FieldError, Refusal } from "../errors.ts"
 import { GATE, type GateThresholds } from "../gate/thresholds.ts"
 import type { ConfigKey } from "../ids.ts"
+import { mayBeSecret, type Parted, partSecret, type SecretToKeep } from "../secret/edits.ts"
 import { type Change, type ChangeContent, type Edit, type Instant, isOpen } from "./change.ts"
 import type { EditInput, Submit } from "./command.ts"
 import { contentHashOf } from "./content-hash.ts"
 import { defined } from "./defined.ts"
 import { alters, checkEdits, editOf, entryEditsOf, keysOf, type Standing } from "./edits.ts"
 import { happen } from "./happen.ts"
+import { Needs } from "./needs.ts"
 import { notifySubmission } from "./notify.ts"
 import { checkAllowed, planOf } from "./plan.ts"
 import { DEFAULT_CHAIN, POLICY_KEY, type Policy } from "./policy.ts"
@@ -24,11 +26,12 @@ export const submit = (sheet: Worksheet, command: Submit): void => {
     throw new Refusal("CHANGE_CONFLICT", `There is a change "${changeId}" already.`)
   if (promotedFrom) checkPromotion(promotedFrom.environment, sheet)
   const isPolicy = isOfPolicy(command)
-  const { edits, base } = editsOf(sheet, command)
-  checkEdits(edits)
+  const { edits, base, secrets } = editsOf(sheet, command)
+  checkEdits(edits, secrets)
   const content = contentOf(sheet, command, edits, base, isPolicy)
   checkPolicyEdit(content)
   replace(sheet, command)
+  sheet.secrets.push(...secrets)
   const change: Change = { content, status: { state: "awaiting_approval" }, approvals: [], comments: [] }
   const isOwed = owedStage(standingOf(change, sheet.policy)) !== null
   sheet.put(isOwed ? change : { ...change, status: { state: "scheduled", since: sheet.context.now } })
@@ -69,7 +72,7 @@ const checkPromotion = (from: Environment, { state, context, policy }: Worksheet
 const editsOf = (
   sheet: Worksheet,
   { edits: inputs, promotedFrom }: Submit,
-): { edits: Edit[]; base: ChangeContent["base"] } => {
+): { edits: Edit[]; base: ChangeContent["base"]; secrets: SecretToKeep[] } => {
   const keys = keysOf(inputs)
   const seen = new Set<ConfigKey>()
   const twice = keys.find((key) => seen.size === seen.add(key).size)
@@ -83,14 +86,36 @@ const editsOf = (
       : new Refusal("CHANGE_EMPTY", "The change has no edits.")
   const standings = standingsOf(sheet, keys)
   checkExpectations(inputs, standings)
-  const edits = inputs
-    .map((input) => editOf(input, standings.get(input.key)!))
+  const parted = partedOf(sheet, inputs, standings)
+  const edits = parted
+    .map(({ input }) => editOf(input, standings.get(input.key)!))
     .filter((edit) => alters(edit, standings.get(edit.key)!))
-  if (edits.length === 0) throw new Refusal("CHANGE_EMPTY", `Already so: ${keys.join(", ")}.`)
+  if (edits.length === 0) {
+    const names = keys.map((key) => (key === POLICY_KEY ? "the policy" : key))
+    throw new Refusal("CHANGE_EMPTY", `Already so: ${names.join(", ")}.`)
+  }
   return {
     edits,
+    secrets: parted.flatMap(({ secret }) => secret ?? []),
     base: Object.fromEntries(edits.map(({ key }) => [key, standings.get(key)!.entry?.version ?? 0])),
   }
+}
+
+/** What is secret apart from the edits that are kept. A new value's number is also that of the version it is likely to be. */
+const partedOf = (
+  sheet: Worksheet,
+  inputs: readonly EditInput[],
+  standings: ReadonlyMap<ConfigKey, Standing>,
+): Parted[] => {
+  const keys = keysOf(inputs.filter((input) => mayBeSecret(input, standings.get(input.key)!)))
+  const last = sheet.context.secrets
+  if (keys.length > 0 && last === undefined) throw new Needs({ kind: "needs_secrets", keys })
+  return inputs.map((input) => {
+    const { key } = input
+    const sealed = last?.get(key) ?? null
+    const next = Math.max(sheet.nextVersion(key), (sealed?.version ?? 0) + 1)
+    return partSecret(input, standings.get(key)!, sealed, next)
+  })
 }
 
 const standingsOf = (sheet: Worksheet, keys: readonly ConfigKey[]): Map<ConfigKey, Standing> => {

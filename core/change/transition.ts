@@ -33,7 +33,7 @@ export type ChangeEvent =
       movedBy?: ChangeId
     }
   | { type: "expire" }
-  /** The approvals given are not enough any more. */
+  /** The approvals given are not enough any more, or are enough again. */
   | { type: "reassess" }
   /** It is due, but that rollout is in its way; `null`: not any more, though it has yet to start. */
   | { type: "wait"; behind: ChangeId | null }

@@ -56,6 +56,7 @@ export class Worksheet {
   readonly #versions: VersionRow[] = []
   readonly #audit: AuditBody[] = []
   readonly #notices: Notice[] = []
+  readonly secrets: NonNullable<Commit["secrets"]>[number][] = []
   #move: { cause: Cause; changeId: ChangeId | null; ofStable: boolean } | null = null
 
   constructor(state: ScopeState, context: DecideContext, actor: Actor | null) {
@@ -215,8 +216,6 @@ export class Worksheet {
     if (this.#move === null || (ofStable && !this.#move.ofStable)) this.#move = { cause, changeId, ofStable }
   }
 
-  // the end
-
   audit(
     action: string,
     target: string,
@@ -266,6 +265,7 @@ export class Worksheet {
         return { change, isNew: !changes.has(changeId), dueAt: dueAtOf(change, now, this.policy) }
       }),
       audit: this.#audit,
+      secrets: this.secrets,
     }
   }
 

@@ -2,12 +2,14 @@ import type { Environment } from "../environment.ts"
 import { type ConfigId, type ConfigKey, configIdOf, type ScopeId } from "../ids.ts"
 import type { Json } from "../json.ts"
 import type { Entry } from "../release/release.ts"
+import { isMarker } from "../secret/marker.ts"
 
-/** What kind of value a config has, in JSON's own words. */
-export type ValueType = "boolean" | "string" | "number" | "object" | "array" | "null"
+/** What kind of value a config has, in JSON's own words; of a secret it is not told. */
+export type ValueType = "boolean" | "string" | "number" | "object" | "array" | "null" | "secret"
 
 export const typeOf = (value: Json): ValueType => {
   if (value === null) return "null"
+  if (isMarker(value)) return "secret"
   if (Array.isArray(value)) return "array"
   return typeof value as ValueType
 }
@@ -22,6 +24,8 @@ export interface ConfigDocument {
   type: ValueType
   version: number
   locked: boolean
+  /** Its value is a marker; what it stands for is at a route of its own. */
+  secret: boolean
   /** `null` where there is none, as for the two below. */
   schema: Json
   description: string | null
@@ -42,6 +46,7 @@ export const configDocument = (
   type: typeOf(entry.value),
   version: entry.version,
   locked: entry.locked === true,
+  secret: isMarker(entry.value),
   schema: entry.schema ?? null,
   description: about.description ?? null,
   owner: about.owner ?? null,

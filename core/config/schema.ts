@@ -4,7 +4,7 @@ import { type FieldError, Refusal } from "../errors.ts"
 import { sha256Hex } from "../hash.ts"
 import { byteLength, canonical, type Json } from "../json.ts"
 import { SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX, SCHEMA_NODES_MAX } from "./limits.ts"
-import { compileWithAjv, WorkExceeded, withinBudget } from "./schema-engine.ts"
+import { compileWithAjv, ERRORS_MAX, WorkExceeded, withinBudget } from "./schema-engine.ts"
 
 // Kept apart from the rest of core: Ajv is too large for the bundles of the edge and the hot read.
 
@@ -12,14 +12,6 @@ import { compileWithAjv, WorkExceeded, withinBudget } from "./schema-engine.ts"
 export type Validator = (value: Json) => FieldError[]
 
 const DIALECT = "https://json-schema.org/draft/2020-12/schema"
-/** More than these do not help whoever reads them. */
-const ERRORS_MAX = 50
-/**
- * Until a value has cost this much, everything that is wrong with it is collected; Ajv keeps it all until it is
- * done, hundreds of bytes for each keyword. From there on, only the first thing is.
- */
-const COLLECTING_WORK_MAX = 100_000
-
 /** Compiled schemas are kept until their texts come to this many bytes together, least used first out. */
 const CACHE_BYTES_MAX = 4 * 1_024 * 1_024
 /** What a compiled schema costs besides the length of its text. */
@@ -73,19 +65,10 @@ const compileAnew = (schema: Json, bytes: number): Validator => {
   if (bytes > SCHEMA_BYTES_MAX)
     throw invalid(`It is ${bytes} bytes long; at most ${SCHEMA_BYTES_MAX} are kept.`)
   if (countNodes(schema) > SCHEMA_NODES_MAX) throw invalid(`It has more than ${SCHEMA_NODES_MAX} parts.`)
+  checkNames(schema)
   checkAgainstDialect(schema)
-  const collect = compileChecked(schema as AnySchema, true)
-  let findFirst: ValidateFunction | undefined
-  return (value) => {
-    try {
-      return errorsOf(collect, value, COLLECTING_WORK_MAX)
-    } catch (error) {
-      if (!(error instanceof WorkExceeded)) throw error
-      collect.errors = null
-      findFirst ??= compileChecked(schema as AnySchema, false)
-      return validateWith(findFirst, value)
-    }
-  }
+  const validate = compileChecked(schema as AnySchema)
+  return (value) => errorsOf(validate, value)
 }
 
 const invalid = (detail: string): Refusal => new Refusal("SCHEMA_INVALID", detail)
@@ -100,6 +83,34 @@ const countNodes = (schema: Json): number =>
   typeof schema !== "object" || schema === null
     ? 1
     : Object.values(schema).reduce<number>((count, part) => count + countNodes(part), 1)
+
+const REFERENCES = new Set(["$ref", "$dynamicRef"])
+
+/** Ajv looks up what a reference names member by member, and would go on into `Object.prototype`. */
+const leadsOut = (reference: Json, own: ReadonlySet<string>): boolean =>
+  typeof reference === "string" &&
+  reference
+    .slice(reference.indexOf("#") + 1)
+    .split("/")
+    .some((name) => name in Object.prototype && !own.has(name))
+
+const checkNames = (schema: Json): void => {
+  const own = new Set<string>()
+  const references: Json[] = []
+  const walk = (part: Json): void => {
+    if (typeof part !== "object" || part === null) return
+    for (const [name, inner] of Object.entries(part)) {
+      own.add(name)
+      if (REFERENCES.has(name)) references.push(inner)
+      walk(inner)
+    }
+  }
+  walk(schema)
+  // Ajv passes over a member of this name, so a value's would go unchecked.
+  if (own.has("__proto__")) throw invalid("A member cannot be called __proto__.")
+  if (references.some((reference) => leadsOut(reference, own)))
+    throw invalid("can't resolve a reference: it names nothing in the schema.")
+}
 
 let dialect: Ajv2020 | undefined
 
@@ -117,9 +128,9 @@ const checkAgainstDialect = (schema: Json): void => {
     throw invalid(dialect.errorsText(dialect.errors, { dataVar: "schema" }))
 }
 
-const compileChecked = (schema: AnySchema, allErrors: boolean): ValidateFunction => {
+const compileChecked = (schema: AnySchema): ValidateFunction => {
   try {
-    return withinBudget(() => compileWithAjv(schema, allErrors))
+    return withinBudget(() => compileWithAjv(schema))
   } catch (error) {
     if (error instanceof WorkExceeded)
       throw invalid("It takes too much work to compile; simplify its patterns.")
@@ -128,32 +139,23 @@ const compileChecked = (schema: AnySchema, allErrors: boolean): ValidateFunction
   }
 }
 
-const validateWith = (validate: ValidateFunction, value: Json): FieldError[] => {
-  try {
-    return errorsOf(validate, value)
-  } catch (error) {
-    if (error instanceof WorkExceeded) return TOO_MUCH_WORK
-    throw error
-  }
-}
-
 const TOO_MUCH_WORK: FieldError[] = [
   { path: "", message: "checking this against the schema takes too much work; simplify the schema" },
 ]
 
-/** Throws {@link WorkExceeded}. */
-const errorsOf = (validate: ValidateFunction, value: Json, work?: number): FieldError[] => {
+const errorsOf = (validate: ValidateFunction, value: Json): FieldError[] => {
   try {
-    if (withinBudget(() => validate(value), work)) return []
+    if (withinBudget(() => validate(value))) return []
+    const errors = (validate.errors ?? []).filter((error) => error !== null)
+    return errors.slice(0, ERRORS_MAX).map(fieldError)
   } catch (error) {
-    // A schema that refers to itself without getting anywhere.
-    if (error instanceof RangeError) return TOO_MUCH_WORK
+    // Or a schema that refers to itself without getting anywhere.
+    if (error instanceof WorkExceeded || error instanceof RangeError) return TOO_MUCH_WORK
     throw error
+  } finally {
+    // The validator is kept, and would keep the value with it.
+    validate.errors = null
   }
-  const errors = (validate.errors ?? []).slice(0, ERRORS_MAX).map(fieldError)
-  // The validator is kept, and would keep the value with it.
-  validate.errors = null
-  return errors
 }
 
 const fieldError = ({ instancePath, message, params }: ErrorObject): FieldError => {

@@ -71,7 +71,7 @@ export const judgeWaves = (
     silent(look) ??
     someoneFails(look, cases) ??
     tooFew(look) ??
-    found("healthy", `${reached.tenants} tenants report the candidate, and it fails none of them.`)
+    found("healthy", reportedBy(reached.tenants))
   const worst = cases.reduce<Case | undefined>(
     (most, one) => (most !== undefined && most.ratio >= one.ratio ? most : one),
     undefined,
@@ -128,7 +128,18 @@ const findingOn = (given: Case): Finding =>
   worse(given) ??
   suspicious(given) ??
   unknown(given) ??
+  notSettled(given) ??
   found("healthy", `The candidate does not fail this tenant: ${compared(given)}.`)
+
+const notSettled = ({ tenant: { after } }: Case): Finding | null =>
+  after.requests === 0
+    ? found("healthy", "Nothing yet that this tenant reported of the candidate is old enough to be judged.")
+    : null
+
+const reportedBy = (tenants: number): string =>
+  tenants === 1
+    ? "One tenant reports the candidate, which does not fail it."
+    : `${tenants} tenants report the candidate, and it fails none of them.`
 
 const failed = ({ requests, errors }: Tally): string => `${errors} of ${requests} requests failed`
 

@@ -1,6 +1,7 @@
 import microdiff, { type Difference } from "microdiff"
 import type { ConfigKey } from "../ids.ts"
 import { canonical, type Json } from "../json.ts"
+import { isMarker } from "../secret/marker.ts"
 import type { Entry } from "./release.ts"
 
 /** One place where two values differ. */
@@ -87,11 +88,15 @@ export const diffValues = (before: Json, after: Json): ValueDifference[] =>
   differences(before, after, roomForOne())
 
 const differences = (before: Json, after: Json, room: Room): ValueDifference[] => {
+  // A marker is a name, not a value to look into.
+  if (isMarker(before) || isMarker(after)) return whole(before, after)
   room.parts -= partsOf(before, room.parts) + partsOf(after, room.parts)
   const places = room.parts < 0 ? null : placesOf(before, after, room)
-  if (places !== null) return places
-  return canonical(before) === canonical(after) ? [] : [{ path: "", kind: "changed", before, after }]
+  return places ?? whole(before, after)
 }
+
+const whole = (before: Json, after: Json): ValueDifference[] =>
+  canonical(before) === canonical(after) ? [] : [{ path: "", kind: "changed", before, after }]
 
 /** How many parts an object or a list has, counted until there are more than `max`. */
 const partsOf = (value: Json, max: number): number => {

@@ -1,18 +1,23 @@
-import { and, asc, desc, eq, gt, gte, lt, type SQL, sql } from "drizzle-orm"
+import { and, asc, desc, eq, gt, gte, inArray, lt, type SQL, sql } from "drizzle-orm"
 import type { AuditBody, AuditEntry } from "../../core/audit/entry.ts"
+import { apart, isCalled, named, pseudonymsIn } from "../../core/audit/people.ts"
 import type { Instant } from "../../core/change/change.ts"
 import type { Environment } from "../../core/environment.ts"
 import type { ScopeId } from "../../core/ids.ts"
-import { canonical, type Json } from "../../core/json.ts"
 import type { Database } from "../client.ts"
 import { auditEntries, auditHeads } from "../schema/audit.ts"
 import { type TenantTx, withTenant } from "../tenant.ts"
+import { findAuditPeople, pseudonymOf } from "./audit-people.ts"
 
 /** Adds to the tenant's chain. Call it last: other writers of the tenant wait from here to the end of the transaction. */
 export const appendAudit = async (tx: TenantTx, bodies: readonly AuditBody[]) => {
-  const texts = JSON.stringify(bodies.map((body) => canonical({ ...body } as unknown as Json)))
+  const texts = JSON.stringify(bodies.map(apart))
   await tx.db.execute(sql`select hotswap.append_audit(${tx.scope}, ${texts}::jsonb, clock_timestamp())`)
 }
+
+/** Adds what is no part of another write, such as that somebody has read something. */
+export const recordAudit = (database: Database, scope: ScopeId, body: AuditBody): Promise<void> =>
+  withTenant(database, scope, (tx) => appendAudit(tx, [body]))
 
 export interface AuditFilter {
   actor?: string
@@ -31,11 +36,14 @@ export interface AuditFilter {
 
 const { tenantId, seq, at, actor, action, target } = auditEntries
 
-/** Entries that fit, newest first. */
-export const listAudit = (database: Database, scope: ScopeId, filter: AuditFilter): Promise<AuditEntry[]> => {
+/** An entry with the names of those who are not erased; its hash is over `raw`, where pseudonyms stand. */
+export interface NamedEntry extends AuditEntry {
+  raw: AuditBody
+}
+
+const conditionsOf = (filter: Omit<AuditFilter, "actor" | "limit">): SQL[] => {
   const { from, to, before } = filter
-  const conditions = [
-    filter.actor !== undefined && eq(actor, filter.actor),
+  return [
     filter.action !== undefined && eq(action, filter.action),
     filter.target !== undefined && eq(target, filter.target),
     filter.environment !== undefined &&
@@ -44,15 +52,31 @@ export const listAudit = (database: Database, scope: ScopeId, filter: AuditFilte
     to !== undefined && lt(at, to),
     before !== undefined && lt(seq, before),
   ].filter((condition) => condition !== false)
-  return entries(database, scope, conditions, desc(seq), filter.limit)
 }
 
-/** Entries after a sequence number, oldest first: for verifying and exporting piece by piece. */
+/** Entries that fit, newest first. `actor` is a name or a pseudonym. */
+export const listAudit = (database: Database, scope: ScopeId, filter: AuditFilter): Promise<NamedEntry[]> =>
+  withTenant(database, scope, async (tx) => {
+    const conditions = conditionsOf(filter)
+    if (filter.actor !== undefined) {
+      // Entries that are older than pseudonyms hold the name itself.
+      const pseudonym = await pseudonymOf(tx, filter.actor)
+      conditions.push(inArray(actor, [filter.actor, ...(pseudonym === null ? [] : [pseudonym])]))
+    }
+    const rows = await entries(tx, conditions, desc(seq), filter.limit)
+    const people = await findAuditPeople(tx, [...new Set(rows.flatMap(({ body }) => pseudonymsIn(body)))])
+    // A row that somebody else was written into is nobody's.
+    const names = new Map(people.filter(isCalled).map(({ pseudonym, subject }) => [pseudonym, subject]))
+    return rows.map((row) => ({ ...row, body: named(row.body, names), raw: row.body }))
+  })
+
+/** Entries after a sequence number, oldest first, as they were hashed: for verifying piece by piece. */
 export const auditRange = (
   database: Database,
   scope: ScopeId,
   { afterSeq, limit }: { afterSeq: number; limit: number },
-): Promise<AuditEntry[]> => entries(database, scope, [gt(seq, afterSeq)], asc(seq), limit)
+): Promise<AuditEntry[]> =>
+  withTenant(database, scope, (tx) => entries(tx, [gt(seq, afterSeq)], asc(seq), limit))
 
 /** Where the chain ends; `null` when nothing was ever written. */
 export const auditHead = (
@@ -65,13 +89,12 @@ export const auditHead = (
     return row ?? null
   })
 
-const entries = (database: Database, scope: ScopeId, conditions: SQL[], order: SQL, limit: number) =>
-  withTenant(database, scope, async (tx) => {
-    const rows = await tx.db
-      .select({ seq, at, body: auditEntries.body, prev: auditEntries.prev, hash: auditEntries.hash })
-      .from(auditEntries)
-      .where(and(eq(tenantId, scope), ...conditions))
-      .orderBy(order)
-      .limit(limit)
-    return rows.map((row): AuditEntry => ({ ...row, body: JSON.parse(row.body) as AuditBody }))
-  })
+const entries = async (tx: TenantTx, conditions: SQL[], order: SQL, limit: number): Promise<AuditEntry[]> => {
+  const rows = await tx.db
+    .select({ seq, at, body: auditEntries.body, prev: auditEntries.prev, hash: auditEntries.hash })
+    .from(auditEntries)
+    .where(and(eq(tenantId, tx.scope), ...conditions))
+    .orderBy(order)
+    .limit(limit)
+  return rows.map((row) => ({ ...row, body: JSON.parse(row.body) as AuditBody }))
+}

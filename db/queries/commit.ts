@@ -1,5 +1,5 @@
+import { apart } from "../../core/audit/people.ts"
 import type { Commit, Reply } from "../../core/change/scope-state.ts"
-import { canonical, type Json } from "../../core/json.ts"
 import { murmur3 } from "../../core/release/bucket.ts"
 import { EMPTY_CHUNK, EMPTY_RELEASE } from "../../core/release/compile.ts"
 import type { Runner } from "../client.ts"
@@ -58,7 +58,7 @@ const documentOf = (decided: Commit) => ({
   versions: decided.versions,
   newChanges: decided.changes.filter(({ isNew }) => isNew).map(newChange),
   changes: decided.changes.filter(({ isNew }) => !isNew).map(changedPart),
-  audit: decided.audit.map((body) => canonical({ ...body } as unknown as Json)),
+  audit: decided.audit.map(apart),
 })
 
 /** Every scope starts from the empty release without having stored it; a pointer that returns to it needs the row. */

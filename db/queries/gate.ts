@@ -35,7 +35,7 @@ export interface WatchedRollout {
   before?: Evidence
 }
 
-/** The platform's or tier's rollout that is under way, as this tenant's reports see it. */
+/** The platform's or tier's rollout that a wave has brought to this tenant, as its reports see it. */
 export interface WatchedWaves extends Omit<WatchedRollout, "evidence" | "before"> {
   scope: ScopeId
   evidence: WaveEvidence

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, getTableColumns, isNull, lt, lte, or, sql } from "drizzle-orm"
+import { and, asc, desc, eq, getTableColumns, gt, isNull, lt, lte, or, sql } from "drizzle-orm"
 import type { AuditBody } from "../../core/audit/entry.ts"
 import type { Instant } from "../../core/change/change.ts"
 import type { NoticeType } from "../../core/change/notice.ts"
@@ -6,6 +6,7 @@ import type { Environment } from "../../core/environment.ts"
 import type { ChangeId, ScopeId } from "../../core/ids.ts"
 import type { JsonObject } from "../../core/json.ts"
 import type { Database } from "../client.ts"
+import { auditEntries } from "../schema/audit.ts"
 import { channels, deliveries } from "../schema/notifications.ts"
 import { type TenantTx, withTenant } from "../tenant.ts"
 import { appendAudit } from "./audit.ts"
@@ -59,6 +60,8 @@ export type DeliveryOutcome =
 
 export const CHANNELS_MAX = 20
 
+/** What sealed its secret stands in the secret itself. */
+const { generation: _generation, ...channelColumns } = getTableColumns(channels)
 const ownChannel = (scope: ScopeId, channelId: string) =>
   and(eq(channels.tenantId, scope), eq(channels.channelId, channelId))
 const ownDelivery = (scope: ScopeId, deliveryId: string) =>
@@ -68,7 +71,7 @@ const ownDelivery = (scope: ScopeId, deliveryId: string) =>
 export const listChannels = (database: Database, scope: ScopeId): Promise<Channel[]> =>
   withTenant(database, scope, async (tx) => {
     const rows = await tx.db
-      .select(getTableColumns(channels))
+      .select(channelColumns)
       .from(channels)
       .where(eq(channels.tenantId, scope))
       .orderBy(asc(channels.createdAt), asc(channels.channelId))
@@ -91,7 +94,7 @@ export const insertChannel = (
     const [row] = await tx.db
       .insert(channels)
       .values({ ...channel, tenantId: scope })
-      .returning()
+      .returning(channelColumns)
     await appendAudit(tx, [audit])
     await remember(tx, reply, row as Channel)
     return { kind: "inserted", channel: row as Channel }
@@ -107,7 +110,11 @@ export const updateChannel = (
   reply?: Remember<Channel>,
 ): Promise<Channel | null> =>
   withTenant(database, scope, async (tx) => {
-    const [row] = await tx.db.update(channels).set(patch).where(ownChannel(scope, channelId)).returning()
+    const [row] = await tx.db
+      .update(channels)
+      .set(patch)
+      .where(ownChannel(scope, channelId))
+      .returning(channelColumns)
     if (!row) return null
     await appendAudit(tx, [audit])
     await remember(tx, reply, row as Channel)
@@ -131,6 +138,33 @@ export const deleteChannel = (
       .where(and(pending, eq(deliveries.state, "pending")))
     await appendAudit(tx, [audit])
     return true
+  })
+
+/** Test messages within a minute: to one channel, and to all of a scope, as channels are soon made anew. */
+export const TESTS_MAX = 5
+export const SCOPE_TESTS_MAX = 20
+
+/**
+ * To be called before a test message is sent: its audit entry is what the next ones are counted by. `too_many`: within
+ * the last minute there were as many as there may be, and nothing was written.
+ */
+export const admitTest = (
+  database: Database,
+  scope: ScopeId,
+  audit: AuditBody,
+): Promise<"admitted" | "too_many"> =>
+  withTenant(database, scope, async (tx) => {
+    await tx.db.execute(sql`select pg_advisory_xact_lock(hotswap.scope_lock(${scope}, '~channels'))`)
+    const { tenantId, at, action, target } = auditEntries
+    const isRecent = gt(at, sql`clock_timestamp() - interval '1 minute'`)
+    const recent = await tx.db
+      .select({ target })
+      .from(auditEntries)
+      .where(and(eq(tenantId, scope), isRecent, eq(action, audit.action)))
+    const ofChannel = recent.filter((test) => test.target === audit.target)
+    if (ofChannel.length >= TESTS_MAX || recent.length >= SCOPE_TESTS_MAX) return "too_many"
+    await appendAudit(tx, [audit])
+    return "admitted"
   })
 
 const CHANNEL_GONE = {
@@ -187,10 +221,7 @@ export const takeDelivery = (
   })
 
 const findChannel = async (tx: TenantTx, channelId: string): Promise<Channel | null> => {
-  const [row] = await tx.db
-    .select(getTableColumns(channels))
-    .from(channels)
-    .where(ownChannel(tx.scope, channelId))
+  const [row] = await tx.db.select(channelColumns).from(channels).where(ownChannel(tx.scope, channelId))
   return (row as Channel | undefined) ?? null
 }
 

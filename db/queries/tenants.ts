@@ -9,6 +9,7 @@ import { externalIds, tenants } from "../schema/tenants.ts"
 import { type TenantTx, withTenant } from "../tenant.ts"
 import { isUniqueViolation } from "../unavailable.ts"
 import { appendAudit } from "./audit.ts"
+import { forgetPlatformReplies, isTombstone, planErasure } from "./erasure.ts"
 import { addTierPointers, bumpHeads, markAll, startPointers } from "./pointers.ts"
 import { KeyTaken, type Remember, remember } from "./replies.ts"
 import { type TenantRow, tenantColumns, tenantRow } from "./tenant-rows.ts"
@@ -61,6 +62,7 @@ export const createTenant = (
 ): Promise<TenantCreated> =>
   refusalsOf(
     withTenant(database, values.tenantId, async (tx): Promise<TenantCreated> => {
+      if (await isTombstone(tx)) return { kind: "exists" }
       const made = await tx.db
         .insert(tenants)
         .values(values)
@@ -93,29 +95,34 @@ export const updateTenant = (
   audit: AuditBody,
   reply?: Remember<TenantRow>,
 ): Promise<TenantUpdated> =>
-  refusalsOf(
-    withTenant(database, tenantId, async (tx): Promise<TenantUpdated> => {
-      const before = await lock(tx)
-      if (!before) return { kind: "missing" }
-      if (update.expectedVersion !== undefined && update.expectedVersion !== before.version)
-        return { kind: "stale", version: before.version }
-      const { externalIds: external, ...values } = update.patch
-      if (isAlready(before, update.patch)) {
-        await remember(tx, reply, before)
-        return { kind: "updated", tenant: before }
-      }
-      await tx.db
-        .update(tenants)
-        .set({ ...values, version: before.version + 1, updatedAt: sql`clock_timestamp()` })
-        .where(eq(tenants.tenantId, tenantId))
-      if (external) await replaceExternalIds(tx, external)
-      await tellReaders(tx, before, values, update.environments)
-      await appendAudit(tx, [audit])
-      const tenant = (await find(tx, true))!
-      await remember(tx, reply, tenant)
-      return { kind: "updated", tenant }
-    }),
-  )
+  refusalsOf(withTenant(database, tenantId, (tx) => updateIn(tx, update, audit, reply)))
+
+const updateIn = async (
+  tx: TenantTx,
+  update: { patch: TenantPatch; expectedVersion?: number; environments: readonly Environment[] },
+  audit: AuditBody,
+  reply?: Remember<TenantRow>,
+): Promise<TenantUpdated> => {
+  const before = await lock(tx)
+  if (!before) return { kind: "missing" }
+  if (update.expectedVersion !== undefined && update.expectedVersion !== before.version)
+    return { kind: "stale", version: before.version }
+  const { externalIds: external, ...values } = update.patch
+  if (isAlready(before, update.patch)) {
+    await remember(tx, reply, before)
+    return { kind: "updated", tenant: before }
+  }
+  await tx.db
+    .update(tenants)
+    .set({ ...values, version: before.version + 1, updatedAt: sql`clock_timestamp()` })
+    .where(eq(tenants.tenantId, tx.scope))
+  if (external) await replaceExternalIds(tx, external)
+  await tellReaders(tx, before, values, update.environments)
+  await appendAudit(tx, [audit])
+  const tenant = (await find(tx, true))!
+  await remember(tx, reply, tenant)
+  return { kind: "updated", tenant }
+}
 
 /** What alters nothing is no update: it spends no version and leaves no entry in the audit. */
 const isAlready = (before: TenantRow, { externalIds: external, ...values }: TenantPatch): boolean =>
@@ -176,18 +183,27 @@ export const setTenantStatus = (
 ): Promise<TenantUpdated> =>
   updateTenant(database, tenantId, { patch: { status }, environments }, audit, reply)
 
-/** Ends a tenant. Its rows stay and its id is not given out again; its external ids are free. */
+/**
+ * Ends a tenant for everybody who reads, and plans that all of it is destroyed. Its id is not given out again; its
+ * external ids are free.
+ */
 export const deleteTenant = (
   database: Database,
   tenantId: TenantId,
-  environments: readonly Environment[],
+  {
+    environments,
+    erasure,
+  }: { environments: readonly Environment[]; erasure: { by: string; afterDays: number } },
   audit: AuditBody,
   reply?: Remember<TenantRow>,
 ): Promise<TenantUpdated> =>
-  updateTenant(
-    database,
-    tenantId,
-    { patch: { status: "deleted", externalIds: [] }, environments },
-    audit,
-    reply,
+  refusalsOf(
+    withTenant(database, tenantId, async (tx): Promise<TenantUpdated> => {
+      const patch = { status: "deleted" as const, externalIds: [] }
+      const updated = await updateIn(tx, { patch, environments }, audit, reply)
+      if (updated.kind !== "updated") return updated
+      await forgetPlatformReplies(tx)
+      await planErasure(tx, erasure, audit)
+      return updated
+    }),
   )

@@ -37,7 +37,8 @@ export type NewToken = Omit<TokenRow, "scope" | "createdAt" | "revokedAt" | "rev
 
 /** `missing`: no such tenant or token. `conflict`: the idempotency key was taken. Nothing was written in either. */
 type Nothing = { kind: "missing" } | { kind: "conflict" }
-export type TokenInserted = { kind: "inserted"; token: TokenRow } | Nothing
+/** `revoked`: the token it was to be issued with is, and nothing was written. */
+export type TokenInserted = { kind: "inserted"; token: TokenRow } | { kind: "revoked" } | Nothing
 export type TokenRevoked = { kind: "revoked"; token: TokenRow } | Nothing
 
 const { tenantId: scopeColumn, ...otherColumns } = getTableColumns(tokens)
@@ -62,6 +63,7 @@ export const insertToken = (
   conflictsOf(
     withTenant(database, scope, async (tx): Promise<TokenInserted> => {
       if (!(await isThere(tx))) return { kind: "missing" }
+      if (await isRevoked(tx, token.issuer.tokenId)) return { kind: "revoked" }
       const [row] = await tx.db
         .insert(tokens)
         .values({ ...token, tenantId: scope })
@@ -78,6 +80,16 @@ const isThere = async (tx: TenantTx): Promise<boolean> => {
   return (
     (await tx.db.select({ id: tenants.tenantId }).from(tenants).where(own).for("no key update")).length > 0
   )
+}
+
+/**
+ * Locked against being revoked meanwhile: whoever then revokes what was issued with it finds this one too. What is no
+ * token of this scope's is not revoked here.
+ */
+const isRevoked = async (tx: TenantTx, tokenId: Actor["tokenId"]): Promise<boolean> => {
+  const own = and(eq(tokens.tenantId, tx.scope), eq(tokens.tokenId, tokenId))
+  const [issuer] = await tx.db.select({ at: tokens.revokedAt }).from(tokens).where(own).for("share")
+  return issuer !== undefined && issuer.at !== null
 }
 
 /** Oldest first; `after` is the last one of the page before. With an environment, only those bound to it. */

@@ -17,7 +17,12 @@ export const channels = hotswap.table(
     environment: text("environment"),
     type: text("type").$type<"webhook" | "slack" | "email">().notNull(),
     config: jsonb("config").$type<JsonObject>().notNull(),
+    /** Sealed: `hs1.{generation}.{base64url}`. One that is not was kept before there were keys, and is sealed soon. */
     secret: text("secret"),
+    /** Of the key that sealed it; 0: it is not sealed. What the system role may know of it. */
+    generation: integer("generation").generatedAlwaysAs(
+      sql`case when secret is null then null when secret like 'hs1.%' then split_part(secret, '.', 2)::int else 0 end`,
+    ),
     /** `null`: whatever happens. */
     events: jsonb("events").$type<NoticeType[]>(),
     createdAt: instant("created_at").notNull().default(sql`clock_timestamp()`),
@@ -28,6 +33,7 @@ export const channels = hotswap.table(
     foreignKey({ columns: [t.tenantId], foreignColumns: [tenants.tenantId] }),
     check("channels_type_known", sql`${t.type} in ('webhook', 'slack', 'email')`),
     ownRows(t.tenantId),
+    systemRows(),
   ],
 )
 
@@ -58,7 +64,10 @@ export const deliveries = hotswap.table(
     primaryKey({ columns: [t.tenantId, t.deliveryId] }),
     foreignKey({ columns: [t.tenantId], foreignColumns: [tenants.tenantId] }),
     check("deliveries_state_known", sql`${t.state} in ('pending', 'delivered', 'dead')`),
-    index("deliveries_due").on(t.dueAt.nullsFirst()).where(sql`${t.state} = 'pending'`),
+    // By scope first: one's backlog is not what another's turn is looked for behind.
+    index("deliveries_due")
+      .on(t.tenantId, t.dueAt.nullsFirst(), t.deliveryId)
+      .where(sql`${t.state} = 'pending'`),
     index("deliveries_settled").on(t.settledAt).where(sql`${t.settledAt} is not null`),
     ownRows(t.tenantId),
     systemRows(),

@@ -1,5 +1,6 @@
 import { originUnavailable, problemResponse } from "./refusals.ts"
 import { type Settings, warn } from "./runtime.ts"
+import { SECURITY_HEADERS } from "./security.ts"
 
 /** Headers that concern one connection only (RFC 9110 §7.6.1). */
 const HOP_BY_HOP = [
@@ -16,6 +17,9 @@ const HOP_BY_HOP = [
 /** What only a proxy may claim of a request, and this one does not. */
 const CLAIMS = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port"]
 const EDGE_HEADER = "hotswap-edge"
+/** Cloudflare writes the one, over whatever the caller wrote; the origin believes the other, from the edge only. */
+const CALLER_HEADER = "cf-connecting-ip"
+const CLIENT_HEADER = "hotswap-client"
 
 const withoutHops = (headers: Headers): Headers => {
   const kept = new Headers(headers)
@@ -31,11 +35,16 @@ export const forward = async (request: Request, target: string, settings: Settin
   const headers = withoutHops(request.headers)
   for (const name of CLAIMS) headers.delete(name)
   headers.set(EDGE_HEADER, settings.secret)
+  headers.delete(CLIENT_HEADER)
+  const caller = request.headers.get(CALLER_HEADER)
+  if (caller !== null) headers.set(CLIENT_HEADER, caller)
   try {
     const onward = new Request(new Request(target, request), { headers, redirect: "manual" })
     const response = await fetch(onward, { cache: "no-store" })
     const returned = withoutHops(response.headers)
     returned.delete(EDGE_HEADER)
+    for (const [name, value] of Object.entries(SECURITY_HEADERS))
+      if (!returned.has(name)) returned.set(name, value)
     return new Response(response.body, {
       status: response.status,
       statusText: response.statusText,

@@ -16,6 +16,7 @@ import {
 import { isNewer, parseRevision, type Revision } from "../../core/release/revision.ts"
 import { parseViewId, viewBits } from "../../core/release/view-id.ts"
 import type { Scope } from "./scope.ts"
+import { SECURITY_HEADERS } from "./security.ts"
 
 /** What was last written to the last known good, so that it is not written again for nothing. */
 export interface KeptNote {
@@ -119,7 +120,11 @@ const armOf = (document: PointerDocument, name: Arm["name"], view: ViewId, etag:
     bits: viewBits(view),
     opening: `${told.slice(0, -1)},"configs":`,
     etag,
-    headers: new Headers({ "content-type": "application/json; charset=utf-8", ...notModified }),
+    headers: new Headers({
+      ...SECURITY_HEADERS,
+      "content-type": "application/json; charset=utf-8",
+      ...notModified,
+    }),
     notModified: new Headers(notModified),
   }
 }

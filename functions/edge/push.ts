@@ -9,10 +9,13 @@ import { LOOK } from "./stream-hub.ts"
 /** What was heard of a scope: where a layer of it has moved to, or that something may have been missed. */
 export type Hint = Revision | "look"
 
+/** `tier`: the scope of the tier that has moved, where it is one; its tenants alone are concerned. */
+export type Hear = (hint: Hint, tier?: string) => void
+
 /** Hears of moves. That it may hear of nothing, or only later, is for its callers to live with. */
 export interface Push {
   /** Until `over`; never throws. */
-  listen(scope: Scope, heard: (hint: Hint) => void, over: AbortSignal): Promise<void>
+  listen(scope: Scope, heard: Hear, over: AbortSignal): Promise<void>
 }
 
 const FIRST_PAUSE_MS = 200
@@ -25,7 +28,7 @@ export const createPush = (hub: Bindings["STREAM_HUB"], { hubs }: Pick<Settings,
   /** One connection from its beginning to its end; `true` if anything was heard over it. */
   const connect = async (
     scope: Scope,
-    heard: (hint: Hint) => void,
+    heard: Hear,
     over: AbortSignal,
   ): Promise<{ failedAtOnce: boolean; error: string }> => {
     let failedAtOnce = true
@@ -36,8 +39,9 @@ export const createPush = (hub: Bindings["STREAM_HUB"], { hubs }: Pick<Settings,
         return { failedAtOnce, error: `the hub answered ${response.status}` }
       for await (const line of linesOf(response.body, over)) {
         failedAtOnce = false
-        const hint = line === LOOK ? LOOK : parseRevision(line)
-        if (hint) heard(hint)
+        const [told = "", tier] = line.split(" ")
+        const hint = told === LOOK ? LOOK : parseRevision(told)
+        if (hint) heard(hint, tier)
       }
       return { failedAtOnce, error: "it ended" }
     } catch (error) {

@@ -38,13 +38,17 @@ const decode = (text: string): string | null => {
   }
 }
 
+/** One by one: an escape that is none must not hide those that are. */
+const ESCAPED = /%([0-9a-f]{2})/gi
+const unescaped = (_: string, hex: string): string => String.fromCharCode(Number.parseInt(hex, 16))
+
 /**
  * Is it one of the origin's internal routes, however it is spelt? Forwarded requests carry the edge's
  * secret, so such a path must never be passed on.
  */
 const isInternal = (pathname: string): boolean => {
   let path = pathname
-  for (let round = 0; round < 3; round++) path = decode(path) ?? path
+  for (let round = 0; round < 3; round++) path = path.replaceAll(ESCAPED, unescaped)
   const parts: string[] = []
   for (const part of path.split(/[/\\]+/)) {
     if (part === "..") parts.pop()

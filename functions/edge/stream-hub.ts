@@ -1,10 +1,10 @@
-import { isTenant, type ScopeId } from "../../core/ids.ts"
+import { isTenant, layerOf, type ScopeId } from "../../core/ids.ts"
 import { parseRevision } from "../../core/release/revision.ts"
 import { createOutlet, type Outlet } from "./event-stream.ts"
 import { hearMoves, type Move } from "./redis-events.ts"
 import { type Bindings, streamsMaxOf, warn } from "./runtime.ts"
 
-/** A line of a hub that says: whatever you know, look again. Any other that is not empty is a revision. */
+/** A line of a hub that says: whatever you know, look again. Any other that is not empty is a revision, and of a tier's also whose. */
 export const LOOK = "look"
 
 /** So often each listener is written to: who has left is noticed only then. */
@@ -95,7 +95,8 @@ export class StreamHub {
   #moved({ scope, environment, revision }: Move): void {
     const tenants = this.#listeners.get(String(environment))
     if (tenants === undefined) return
-    const line = typeof revision === "string" && parseRevision(revision) ? `${revision}\n` : `${LOOK}\n`
+    const told = typeof revision === "string" && parseRevision(revision) ? revision : LOOK
+    const line = layerOf(scope as ScopeId) === "tier" ? `${told} ${scope}\n` : `${told}\n`
     if (isTenant(scope as ScopeId)) {
       tell(tenants.get(scope), line)
       return

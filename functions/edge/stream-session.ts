@@ -1,8 +1,9 @@
+import { tierScope } from "../../core/ids.ts"
 import { formatRevision, isBehind, isNewer, type Revision } from "../../core/release/revision.ts"
 import type { Outlet } from "./event-stream.ts"
 import { pause } from "./pause.ts"
 import type { Pointers, Reading } from "./pointers.ts"
-import type { Hint, Push } from "./push.ts"
+import type { Hear, Hint, Push } from "./push.ts"
 import type { Reader } from "./readers.ts"
 import type { Scope } from "./scope.ts"
 import type { Caller } from "./views.ts"
@@ -94,7 +95,12 @@ export const runSession = async ({ pointers, push }: Parts, session: Session): P
   const { scope, caller, outlet, reader } = session
   const endsAtMs = Math.min(session.endsAtMs, reader.expiresAtMs)
   const mailbox = createMailbox()
-  const listening = push.listen(scope, mailbox.put, outlet.gone)
+  let tier: string | null = null
+  // Of another tier's sequence number a tenant would seem to be behind, and ask the origin for what it will never have.
+  const hear: Hear = (hint, of) => {
+    if (of === undefined || tier === null || of === tier) mailbox.put(hint)
+  }
+  const listening = push.listen(scope, hear, outlet.gone)
   let told = session.told
   let commentAtMs = Date.now() + COMMENT_MS
   let lookAtMs = Date.now()
@@ -114,7 +120,8 @@ export const runSession = async ({ pointers, push }: Parts, session: Session): P
   }
 
   const tell = (found: Reading): void => {
-    const { revision, staleness } = found.pointer
+    const { revision, staleness, document } = found.pointer
+    tier = tierScope(document.tier)
     asksLeft--
     if (owed !== null && (asksLeft === 0 || !isBehind(revision, owed))) owed = null
     lookAtMs = Date.now() + (owed === null ? staleness.staleMs - staleness.rereadMs : AGAIN_MS)

@@ -2,23 +2,38 @@ import { OpenAPIHono } from "@hono/zod-openapi"
 import type { Context } from "hono"
 import { handle } from "hono/aws-lambda"
 import { secureHeaders } from "hono/secure-headers"
-import { type Principal, sees } from "../../core/access.ts"
-import { Refusal } from "../../core/errors.ts"
+import { PERMISSIONS, type Principal, sees } from "../../core/access.ts"
+import { PROBLEMS, Refusal } from "../../core/errors.ts"
 import type { ScopeId } from "../../core/ids.ts"
+import { problemDocument, problemHeaders } from "../../core/problem.ts"
+import type { Attempts } from "../platform/attempts.ts"
 import { authenticate, type Door } from "./auth.ts"
 import { readText } from "./body.ts"
+import { crossOrigin } from "./cross-origin.ts"
+import { answeredWithin } from "./deadline.ts"
 import type { FunctionUrlEvent, FunctionUrlHandler, FunctionUrlResult } from "./events.ts"
+import { createFailures, type Failures } from "./failures.ts"
 import { type ProblemLog, problemReply } from "./problem.ts"
-import { type Knock, type Route, type RouteReply, tenantNotFound } from "./route.ts"
+import { type Knock, type Pieces, type Route, type RouteReply, tenantNotFound } from "./route.ts"
 
 export interface AppDeps {
   door: Door
   log: ProblemLog
   newId(): string
+  /** What requests with an idempotency key are told apart by. */
+  requestKey: Uint8Array
   /** A slug, a scope's name, or an external id `system:id`, as the scope it names. */
   resolveScope(text: string): Promise<ScopeId | null>
   /** Is there such a scope, and is it not deleted? */
   exists(scope: ScopeId): Promise<boolean>
+  /** Counts failures to say who one is. */
+  attempts: Attempts
+  /** What the edge shows with what it says of a caller's address. */
+  edgeSecret: string | null
+  /** Web pages of these origins may call from a browser. */
+  corsOrigins: readonly string[]
+  /** Routes that ask nobody who they are, as `GET /health`: every other one must name an action. */
+  publicRoutes: readonly string[]
 }
 
 type Bindings = { Bindings: { event?: FunctionUrlEvent }; Variables: { instance: string } }
@@ -39,7 +54,8 @@ const CONTENT_POLICY = {
 }
 
 const singleQuery = (url: string): Record<string, string> => {
-  const query: Record<string, string> = {}
+  // Without a prototype, or a parameter `__proto__` would be lost where every other unknown one is refused.
+  const query = Object.create(null) as Record<string, string>
   for (const [name, value] of new URL(url).searchParams) {
     if (Object.hasOwn(query, name))
       throw new Refusal("QUERY_INVALID", `Not as expected: ${name}.`, {
@@ -50,7 +66,7 @@ const singleQuery = (url: string): Record<string, string> => {
   return query
 }
 
-const knockOf = async (context: Context<Bindings>, deps: AppDeps): Promise<Knock> => {
+const knockOf = async (context: Context<Bindings>, deps: AppDeps, failures: Failures): Promise<Knock> => {
   const request = context.req
   const resolve = async (principal: Principal): Promise<ScopeId | null> => {
     const named = request.header("x-tenant-id")
@@ -68,21 +84,29 @@ const knockOf = async (context: Context<Bindings>, deps: AppDeps): Promise<Knock
     header: (name) => request.header(name) ?? context.env?.event?.headers[name],
     text: request.method === "GET" ? "" : await readText(request.raw),
     instance: context.get("instance"),
-    principal: async () => await authenticate(deps.door, request.header("authorization")),
+    requestKey: deps.requestKey,
+    principal: () => {
+      const authorization = request.header("authorization")
+      return failures.watch(context.env?.event, authorization, () => authenticate(deps.door, authorization))
+    },
     headerScope: resolve,
     exists: (scope) => deps.exists(scope),
   }
 }
 
-const respond = ({
-  status,
-  headers,
-  body,
-}: Omit<RouteReply, "body"> & { body: RouteReply["body"] }): Response =>
-  new Response(body as ConstructorParameters<typeof Response>[0], {
-    status,
-    headers: { "cache-control": "no-store", ...headers },
-  })
+/** Answers in pieces, by the event they answer: the adapter would gather them into one text. */
+const inPieces = new WeakMap<FunctionUrlEvent, Pieces>()
+
+const isPieces = (body: RouteReply["body"]): body is Pieces =>
+  typeof body === "object" && body !== null && Symbol.asyncIterator in body
+
+const respond = ({ status, headers, body }: RouteReply, event?: FunctionUrlEvent): Response => {
+  const init = { status, headers: { "cache-control": "no-store", ...headers } }
+  if (!isPieces(body)) return new Response(body as ConstructorParameters<typeof Response>[0], init)
+  if (event === undefined) return new Response(ReadableStream.from(body) as ReadableStream<Uint8Array>, init)
+  inPieces.set(event, body)
+  return new Response(null, init)
+}
 
 const allowedMethods = (app: App, path: string): string[] =>
   METHODS.filter((method) => app.router.match(method, path)[0].some(([[, route]]) => route.method === method))
@@ -94,8 +118,22 @@ const unknownRoute = (app: App, method: string, path: string): { refusal: Refusa
     : { refusal: new Refusal("METHOD_NOT_ALLOWED", `${path} does not take ${method}.`), allow }
 }
 
+/** Nothing starts with a route that anybody may call by mistake, or of which another stands in front. */
+const mustBeInTable = (routes: readonly Route[], publicRoutes: readonly string[]): void => {
+  const names = new Set<string>()
+  for (const { method, path, action } of routes) {
+    const name = `${method.toUpperCase()} ${path}`
+    const isKnown = action === null ? publicRoutes.includes(name) : Object.hasOwn(PERMISSIONS, action)
+    if (!isKnown) throw new Error(`${name} is neither in the table of permissions nor public`)
+    if (names.has(name)) throw new Error(`${name} is declared twice`)
+    names.add(name)
+  }
+}
+
 /** The door every route stands behind: ids, headers, problems. The routes' order does not matter. */
 export const createApp = (deps: AppDeps, routes: readonly Route[]): App => {
+  mustBeInTable(routes, deps.publicRoutes)
+  const failures = createFailures(deps)
   const app: App = new OpenAPIHono<Bindings>({ strict: false })
   app.use(async (context, next) => {
     const instance = context.env?.event?.requestContext.requestId ?? deps.newId()
@@ -104,6 +142,7 @@ export const createApp = (deps: AppDeps, routes: readonly Route[]): App => {
     context.res.headers.set("hotswap-request-id", instance)
   })
   app.use(secureHeaders({ contentSecurityPolicy: CONTENT_POLICY, xFrameOptions: "DENY" }))
+  app.use(crossOrigin(deps.corsOrigins))
   app.onError((error, context) => respond(problemReply(error, context.get("instance"), deps.log)))
   app.notFound((context) => {
     const { refusal, allow } = unknownRoute(app, context.req.method, context.req.path)
@@ -114,20 +153,35 @@ export const createApp = (deps: AppDeps, routes: readonly Route[]): App => {
   })
   for (const route of routes) {
     app.openAPIRegistry.registerPath(route.reference)
-    app.on(route.method.toUpperCase(), route.path.replaceAll(/\{(.+?)\}/g, ":$1"), async (context) =>
-      respond(await route.handle(await knockOf(context, deps))),
-    )
+    app.on(route.method.toUpperCase(), route.path.replaceAll(/\{(.+?)\}/g, ":$1"), async (context) => {
+      const answer = async () => route.handle(await knockOf(context, deps, failures))
+      return respond(await answeredWithin(route.limitMs, answer), context.env?.event)
+    })
   }
   return app
+}
+
+/** Methods that `Request` does not know, and nobody here does either. */
+const UNHEARD_OF = new Set(["CONNECT", "TRACE", "TRACK"])
+
+const notHeard = (event: FunctionUrlEvent): FunctionUrlResult => {
+  const { http, requestId } = event.requestContext
+  const refusal = new Refusal("METHOD_NOT_ALLOWED", `${http.method} is taken nowhere.`)
+  const body = JSON.stringify(problemDocument(refusal, requestId))
+  const headers = { ...problemHeaders(refusal.code), allow: METHODS.join(", ") }
+  return { statusCode: PROBLEMS[refusal.code].status, headers, body, isBase64Encoded: false }
 }
 
 /** The app as a function URL calls it. A body on a GET means nothing, and `Request` would not take it. */
 export const functionUrlHandler = (app: App): FunctionUrlHandler => {
   const inner = handle(app)
   return async (event, context) => {
+    if (UNHEARD_OF.has(event.requestContext.http.method)) return notHeard(event)
     const { body: _needless, ...bodiless } = event
     const reads = event.requestContext.http.method === "GET" || event.requestContext.http.method === "HEAD"
-    const result = await inner((reads ? bodiless : event) as never, context as never)
-    return result as unknown as FunctionUrlResult
+    const handed = reads ? bodiless : event
+    const result = (await inner(handed as never, context as never)) as unknown as FunctionUrlResult
+    const pieces = event.requestContext.http.method === "HEAD" ? undefined : inPieces.get(handed)
+    return pieces ? { ...result, pieces } : result
   }
 }

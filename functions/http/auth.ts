@@ -4,6 +4,7 @@ import type { Actor } from "../../core/change/change.ts"
 import type { Environment } from "../../core/environment.ts"
 import { Refusal } from "../../core/errors.ts"
 import { isTenant, type ScopeId, type TenantId, type TokenId } from "../../core/ids.ts"
+import { isJwt, type JwtVerifier } from "./jwt.ts"
 import { hashToken, isReaderToken, parseApiToken, type ReaderClaims } from "./tokens.ts"
 
 /** What is kept of a token, found under the scope that keeps it. */
@@ -42,16 +43,26 @@ export interface Door {
   startupTokenHash: string | null
   findToken(scope: ScopeId, tokenId: TokenId): Promise<KeptToken | null>
   verifyReader(token: string, now: Date): Promise<ReaderClaims | null>
+  /** For people's tokens; `null` or left out where no issuer's word is taken. */
+  verifyJwt?: JwtVerifier | null
+  /** Left out where a suspended tenant shows elsewhere; `null` for one that is not there. */
+  tenantStatus?(tenantId: TenantId): Promise<"active" | "suspended" | null>
   now(): Date
+  /** An API token was let in. Returns at once; left out where nobody keeps it. */
+  used?(scope: ScopeId, tokenId: TokenId): void
 }
 
 const BEARER = /^Bearer +([\x21-\x7e]{1,8192}) *$/i
 
-const refused = (): Refusal =>
+/** The same words for every token that is none, whatever is wrong with it. */
+export const unknownToken = (): Refusal =>
   new Refusal(
     "UNAUTHENTICATED",
     "The request carries no bearer token that is known, unexpired and not revoked.",
   )
+
+const suspended = (scope: string): Refusal =>
+  new Refusal("TENANT_SUSPENDED", `The tenant "${scope}" is suspended.`)
 
 const sameHash = (left: string, right: string): boolean =>
   left.length === right.length && timingSafeEqual(Buffer.from(left), Buffer.from(right))
@@ -69,7 +80,7 @@ const STARTUP: Principal = {
 /** The token of an `Authorization` header. Throws UNAUTHENTICATED. */
 const bearerOf = (authorization: string | null | undefined): string => {
   const token = BEARER.exec(authorization ?? "")?.[1]
-  if (token === undefined) throw refused()
+  if (token === undefined) throw unknownToken()
   return token
 }
 
@@ -118,10 +129,30 @@ const keptPrincipal = ({
 const authenticateApi = async (door: Door, token: string): Promise<Principal> => {
   const address = parseApiToken(token)
   const kept = address && (await door.findToken(address.scope, address.tokenId))
-  if (!kept || kept.hash === null || !sameHash(kept.hash, address.hash)) throw refused()
-  if (kept.revokedAt !== null || Date.parse(kept.expiresAt) <= door.now().getTime()) throw refused()
-  if (kept.suspended) throw new Refusal("TENANT_SUSPENDED", `The tenant "${address.scope}" is suspended.`)
+  if (!kept || kept.hash === null || !sameHash(kept.hash, address.hash)) throw unknownToken()
+  if (kept.revokedAt !== null || Date.parse(kept.expiresAt) <= door.now().getTime()) throw unknownToken()
+  if (kept.suspended) throw suspended(address.scope)
+  door.used?.(address.scope, address.tokenId)
   return keptPrincipal(kept)
+}
+
+/** A person whose tenant is not there has nothing to do here, as it would be with a token of that tenant's. */
+const authenticateJwt = async (door: Door, verify: JwtVerifier, token: string): Promise<Principal> => {
+  const found = await verify(token, door.now())
+  if (!found) throw unknownToken()
+  const { principal } = found
+  const [tenantId] = principal.tenants
+  if (principal.tenants === "*" || tenantId === undefined || !door.tenantStatus) return principal
+  const status = await door.tenantStatus(tenantId as TenantId)
+  if (status === null) throw unknownToken()
+  if (status === "suspended") throw suspended(tenantId)
+  return principal
+}
+
+/** Which kept token a header claims to be, by its public prefix; `null` for none. */
+export const tokenClaimed = (authorization: string | null | undefined): TokenId | null => {
+  const token = BEARER.exec(authorization ?? "")?.[1]
+  return token === undefined ? null : (parseApiToken(token)?.tokenId ?? null)
 }
 
 /**
@@ -135,9 +166,10 @@ export const authenticate = async (
   const token = bearerOf(authorization)
   if (isReaderToken(token)) {
     const claims = await door.verifyReader(token, door.now())
-    if (!claims) throw refused()
+    if (!claims) throw unknownToken()
     return readerPrincipal(claims)
   }
   if (door.startupTokenHash !== null && sameHash(hashToken(token), door.startupTokenHash)) return STARTUP
+  if (door.verifyJwt && isJwt(token)) return await authenticateJwt(door, door.verifyJwt, token)
   return await authenticateApi(door, token)
 }

@@ -19,10 +19,10 @@ export const PROBLEM = {
   content: { "application/problem+json": { schema: ProblemSchema } },
 }
 
-const described = ({ description, schema, contentType = "application/json" }: Described) => ({
-  description,
-  ...(schema ? { content: { [contentType]: { schema } } } : {}),
-})
+const described = ({ description, schema, contentType = "application/json", alsoAs = [] }: Described) => {
+  const others = Object.fromEntries(alsoAs.map((type) => [type, { schema: z.string() }]))
+  return { description, ...(schema ? { content: { [contentType]: { schema }, ...others } } : {}) }
+}
 
 const whoMay = (action: keyof typeof PERMISSIONS): string => {
   const roles = PERMISSIONS[action].filter((role) => role !== "platform_admin")

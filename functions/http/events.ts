@@ -32,6 +32,8 @@ export interface FunctionUrlResult {
   cookies?: string[]
   body: string
   isBase64Encoded: boolean
+  /** In place of the body, by a function whose URL streams: what is made while it is sent. */
+  pieces?: AsyncIterable<Uint8Array>
 }
 
 /** What a function answers when its URL streams: head first, then the pieces as they come. */

@@ -6,6 +6,7 @@ import { Refusal } from "../../core/errors.ts"
 import type { ScopeId } from "../../core/ids.ts"
 import type { Idempotency } from "../platform/replay.ts"
 import { parseBody } from "./body.ts"
+import { LIMITS_MS } from "./deadline.ts"
 import { describe } from "./describe.ts"
 import { idempotencyOf } from "./idempotency.ts"
 import { checked } from "./validate.ts"
@@ -14,8 +15,12 @@ import { checked } from "./validate.ts"
 export interface RouteReply {
   status: number
   headers: Record<string, string>
-  body: string | Uint8Array | null
+  /** Pieces where there may be too many to be held at once: then what fails on the way cuts the answer off. */
+  body: string | Uint8Array | Pieces | null
 }
+
+/** An answer that is made while it is sent. */
+export type Pieces = AsyncIterable<Uint8Array>
 
 /** Where a call acts: what the permissions are asked about. `null` = no one scope or environment. */
 export interface Where {
@@ -32,6 +37,8 @@ export interface Knock {
   header(name: string): string | undefined
   text: string
   instance: string
+  /** What requests with an idempotency key are told apart by. */
+  requestKey: Uint8Array
   /** Establishes who asks, once; throws UNAUTHENTICATED. */
   principal(): Promise<Principal>
   /** The scope that `X-Tenant-ID` names; throws when it names none this principal may see. */
@@ -60,6 +67,8 @@ export interface Described {
   description: string
   schema?: z.ZodType
   contentType?: string
+  /** Other forms of the same, as text. */
+  alsoAs?: readonly string[]
 }
 
 export interface RouteSpec<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType> {
@@ -77,6 +86,8 @@ export interface RouteSpec<Params extends z.ZodType, Query extends z.ZodType, Bo
   replies: Readonly<Record<number, Described>>
   /** What it reads outlives the tenant. */
   evenDeleted?: true
+  /** It looks through much, or waits for somebody else's server, and may take longer than others. */
+  isLong?: true
   where?: (
     input: Input<z.output<Params>, z.output<Query>, z.output<Body>>,
     principal: Principal,
@@ -89,6 +100,8 @@ export interface Route {
   method: RouteSpec<z.ZodType, z.ZodType, z.ZodType>["method"]
   path: string
   action: Action | null
+  /** How long it may take. */
+  limitMs: number
   reference: RouteConfig
   handle(knock: Knock): Promise<RouteReply>
 }
@@ -103,6 +116,11 @@ export const tenantNotFound = (named: string): Refusal =>
 const forbidden = (principal: Principal, action: Action, where: Where): Refusal => {
   if (principal.environment && where.environment && principal.environment !== where.environment)
     return new Refusal("FORBIDDEN", `The token is bound to ${principal.environment}.`)
+  if (principal.environment && may({ ...principal, environment: null }, action, where))
+    return new Refusal(
+      "FORBIDDEN",
+      `The token is bound to ${principal.environment}, and this is about every environment.`,
+    )
   const roles = [...PERMISSIONS[action].filter((role) => role !== "platform_admin"), "platform_admin"]
   return new Refusal("FORBIDDEN", `"${action}" takes one of the roles ${roles.join(", ")}.`)
 }
@@ -176,16 +194,18 @@ export const route = <Params extends z.ZodType, Query extends z.ZodType, Body ex
       ifNoneMatch: knock.header("if-none-match"),
       instance: knock.instance,
       idempotency: readsBody
-        ? idempotencyOf(knock.header("idempotency-key"), principal, {
-            method: knock.method,
-            url: knock.url,
-            body: knock.text,
-            ifMatch,
-          })
+        ? idempotencyOf(
+            knock.header("idempotency-key"),
+            principal,
+            { method: knock.method, url: knock.url, body: knock.text, ifMatch },
+            knock.requestKey,
+          )
         : null,
     })
   }
-  return { method: spec.method, path: spec.path, action: spec.action, reference: describe(spec), handle }
+  const { method, path, action } = spec
+  const limitMs = LIMITS_MS[spec.isLong ? "long" : readsBody ? "write" : "read"]
+  return { method, path, action, limitMs, reference: describe(spec), handle }
 }
 
 /** A JSON answer. */

@@ -1,4 +1,5 @@
-import type { Writable } from "node:stream"
+import { Readable, type Writable } from "node:stream"
+import { pipeline } from "node:stream/promises"
 import type { FunctionUrlEvent, FunctionUrlHandler, FunctionUrlResult, InvocationContext } from "./events.ts"
 
 /**
@@ -28,10 +29,13 @@ export const streamed = <Handler>(
   afterwards: () => Promise<void>,
 ): Handler =>
   runtime.streamifyResponse<Handler>(async (event, response, context) => {
-    const { statusCode, headers, body } = await answer(event, context)
+    const { statusCode, headers, body, pieces } = await answer(event, context)
     const stream = runtime.HttpResponseStream.from(response, { statusCode, headers })
-    // Even when it is empty: the runtime sends the head with the first write.
-    stream.write(body)
-    stream.end()
+    if (pieces) await pipeline(Readable.from(pieces), stream)
+    else {
+      // Even when it is empty: the runtime sends the head with the first write.
+      stream.write(body)
+      stream.end()
+    }
     await afterwards()
   })

@@ -12,7 +12,7 @@ import { withConflict } from "./conflict.ts"
 import type { ManageDeps } from "./deps.ts"
 import { actorOf, changeNamed } from "./parse.ts"
 import { changeOf, policyFor } from "./read-changes.ts"
-import { ChangePath, Comment } from "./shapes.ts"
+import { ChangePath, Comment, Remark } from "./shapes.ts"
 import { showAffected, showChange } from "./show.ts"
 import { type Asker, askedBy, shownChange } from "./submit.ts"
 
@@ -26,7 +26,6 @@ interface Act<Body extends z.ZodType> {
   command: (changeId: ChangeId, actor: Actor, body: z.output<Body>, roles: readonly Role[]) => Command
 }
 
-const Remark = z.strictObject({ comment: Comment.optional() })
 const Remind = z.strictObject({})
 
 const shownAfter = (deps: ManageDeps, before: Change, decided: Decided): JsonObject =>
@@ -104,7 +103,7 @@ const bare = (type: "pause" | "resume", summary: string): Act<typeof Remark> => 
   summary,
   action: "change.control",
   body: Remark,
-  command: (changeId, actor) => ({ type, changeId, actor }),
+  command: (changeId, actor, { comment }) => ({ type, changeId, actor, comment }),
 })
 
 const breakGlass: Act<typeof Remark> = {
@@ -163,10 +162,11 @@ export const actionRoutes = (deps: ManageDeps): Route[] => [
     summary: "Take a rollout to its next step now; name the step you saw",
     action: "change.control",
     body: z.strictObject({ step: z.int().min(0).optional(), comment: Comment.optional() }),
-    command: (changeId, actor, { step }) => ({
+    command: (changeId, actor, { step, comment }) => ({
       type: "advance",
       changeId,
       step,
+      comment,
       by: { kind: "person", actor },
     }),
   }),

@@ -9,7 +9,7 @@ import { ChangeListed, ChangeShown } from "./change-shapes.ts"
 import type { ManageDeps } from "./deps.ts"
 import { actorOf, changeNamed, scopeNamed } from "./parse.ts"
 import { listShownChanges } from "./read-changes.ts"
-import { ChangePath, Comment, Paging, page } from "./shapes.ts"
+import { ChangePath, Comment, Paging, page, Remark } from "./shapes.ts"
 
 /** Would this principal's approval count towards the stage that is due? */
 const awaits = (change: Change, policy: Policy, principal: Principal): boolean => {
@@ -66,7 +66,6 @@ const Approve = z.strictObject({
     .optional()
     .openapi({ description: "Of the change that you read: another one is CONTENT_HASH_STALE" }),
 })
-const Remark = z.strictObject({ comment: Comment.optional() })
 
 const verdictRoute = (deps: ManageDeps, type: "approve" | "reject" | "withdraw"): Route =>
   route({

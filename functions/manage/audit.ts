@@ -1,25 +1,31 @@
 import { z } from "@hono/zod-openapi"
-import { type ChainHead, GENESIS_HEAD, verifyChain } from "../../core/audit/chain.ts"
-import type { AuditEntry } from "../../core/audit/entry.ts"
-import { isTenant, type ScopeId } from "../../core/ids.ts"
-import { auditHead, auditRange, listAudit } from "../../db/queries/audit.ts"
+import { GENESIS_HEAD } from "../../core/audit/chain.ts"
+import { isPseudonym } from "../../core/audit/people.ts"
+import { type AuditVerdict, Verifier } from "../../core/audit/verify.ts"
+import type { ScopeId } from "../../core/ids.ts"
+import { listAudit, type NamedEntry } from "../../db/queries/audit.ts"
+import { checkpointUpTo, keptEntries, lastDrop } from "../../db/queries/audit-checkpoints.ts"
 import { decodeNumber, encodeCursor } from "../http/cursor.ts"
-import { json, type Route, route, tenantNotFound } from "../http/route.ts"
+import { json, type Route, route } from "../http/route.ts"
+import { exportRoute } from "./audit-export.ts"
+import { headOf, Instant, keysOf, piecesAbove, TAG } from "./audit-parts.ts"
+import { proofRoutes } from "./audit-proofs.ts"
+import { retentionRoutes } from "./audit-retention.ts"
 import type { ManageDeps } from "./deps.ts"
 import { scopeNamed } from "./parse.ts"
 import { AuditShown, Paging, page } from "./shapes.ts"
 
 const PIECE = 1_000
+const NOTE_MAX = 2_000
 
-const showEntry = ({ seq, at, body, prev, hash }: AuditEntry) => ({ seq, at, ...body, prev, hash })
-
-/** What PostgreSQL takes for a time: it has no year 0, no offset of 16 hours, and counts microseconds. */
-const Instant = z.iso
-  .datetime({ offset: true })
-  .regex(
-    /^(?!0000)[^.]*(\.\d{1,6})?(Z|[+-](0\d|1[0-5]):\d{2})$/,
-    "Expected a time like 2026-01-31T12:00:00Z.",
-  )
+const showEntry = ({ seq, at, body, raw, prev, hash }: NamedEntry) => ({
+  seq,
+  at,
+  ...body,
+  actor: { ...body.actor, person: isPseudonym(raw.actor.subject) ? raw.actor.subject : null },
+  prev,
+  hash,
+})
 
 const filterOf = (max: number) =>
   z
@@ -33,7 +39,7 @@ const listRoute = (deps: ManageDeps): Route =>
     method: "get",
     path: "/api/v1/audit",
     operationId: "listAudit",
-    tag: "Audit",
+    tag: TAG,
     summary: "What happened in a scope, newest first",
     action: "audit.read",
     evenDeleted: true,
@@ -71,26 +77,40 @@ const listRoute = (deps: ManageDeps): Route =>
     },
   })
 
-/** Where the chain ends. It begins with the tenant and outlives it: without one there never was a tenant. */
-const headOf = async ({ db }: ManageDeps, scope: ScopeId): Promise<ChainHead> => {
-  const head = await auditHead(db, scope)
-  if (!head && isTenant(scope)) throw tenantNotFound(scope)
-  return head ?? GENESIS_HEAD
-}
-
-/** Checks the chain in pieces, up to the head as it was when it began: others may go on writing. */
-const verify = async (deps: ManageDeps, scope: ScopeId) => {
-  const head = await headOf(deps, scope)
-  let from: ChainHead = GENESIS_HEAD
-  for (let entries = 0; ; ) {
-    const left = head.seq - from.seq
-    const piece = await auditRange(deps.db, scope, { afterSeq: from.seq, limit: Math.min(PIECE, left) })
-    const isLast = piece.length < PIECE || piece.length === left
-    const verdict = verifyChain(piece, isLast ? head : null, from)
-    entries += verdict.entries
-    if (!verdict.ok || isLast) return { ...verdict, entries }
-    from = verdict.head
+/**
+ * Checks all that is kept, in pieces: the chain, what was signed of it, and where it is known to end. Others may go on
+ * writing meanwhile.
+ */
+const verify = async (deps: ManageDeps, scope: ScopeId, note?: string): Promise<AuditVerdict> => {
+  const signed = (await checkpointUpTo(deps.db, scope))?.size ?? 0
+  const known = await headOf(deps, scope)
+  const keys = keysOf(deps)
+  const verifier = new Verifier(scope, keys ?? { publicKeys: [], check: () => false })
+  if (note !== undefined) verifier.known(note)
+  if (keys && signed > 0)
+    for await (const piece of piecesAbove(deps, scope, 0)) {
+      verifier.piece(piece)
+      if (piece.size >= signed) break
+    }
+  const drop = await lastDrop(deps.db, scope)
+  let last = drop?.through ?? 0
+  const [first] = await keptEntries(deps.db, scope, { afterSeq: last, limit: 1 })
+  const head = drop ? { seq: last, hash: first?.prev ?? known.hash } : GENESIS_HEAD
+  verifier.begin({ head, base: null, drop: (keys && drop?.note) ?? null }, keys === null)
+  while (last < known.seq && !verifier.isBroken) {
+    const limit = Math.min(PIECE, known.seq - last)
+    const page = await keptEntries(deps.db, scope, { afterSeq: last, limit })
+    for (const entry of page) if (entry.seq <= known.seq) verifier.entry(entry)
+    if (page.length < limit) break
+    last = page.at(-1)!.seq
   }
+  const verdict = verifier.end(true)
+  if (!verdict.ok) return verdict
+  const { seq, hash } = verdict.head
+  if (seq < known.seq) return { ...verdict, ok: false, firstBroken: seq + 1, reason: "it is missing" }
+  return hash === known.hash
+    ? verdict
+    : { ...verdict, ok: false, firstBroken: seq, reason: "it is not what the chain ends with" }
 }
 
 const verifyRoute = (deps: ManageDeps): Route =>
@@ -98,10 +118,18 @@ const verifyRoute = (deps: ManageDeps): Route =>
     method: "post",
     path: "/api/v1/audit/verify",
     operationId: "verifyAudit",
-    tag: "Audit",
-    summary: "Check the chain of a scope's audit entries, every hash",
+    isLong: true,
+    tag: TAG,
+    summary: "Check a scope's audit entries: every hash of the chain, and what was signed of it",
     action: "audit.read",
-    body: z.strictObject({ tenantId: z.string() }),
+    body: z.strictObject({
+      tenantId: z.string(),
+      note: z
+        .string()
+        .max(NOTE_MAX)
+        .optional()
+        .openapi({ description: "A signed note that was kept elsewhere, which the entries must still fit" }),
+    }),
     replies: {
       200: {
         description: "The verdict",
@@ -109,7 +137,9 @@ const verifyRoute = (deps: ManageDeps): Route =>
           ok: z.boolean(),
           entries: z.int(),
           head: z.object({ seq: z.int(), hash: z.string() }),
+          signed: z.int().openapi({ description: "Entries up to this number are as they were signed" }),
           firstBroken: z.int().optional(),
+          reason: z.string().optional(),
         }),
       },
     },
@@ -117,9 +147,13 @@ const verifyRoute = (deps: ManageDeps): Route =>
       scope: await scopeNamed(body.tenantId, principal, deps.findExternal),
       environment: null,
     }),
-    run: async ({ scope }) => {
-      return json(200, await verify(deps, scope!))
-    },
+    run: async ({ scope, body: { note } }) => json(200, await verify(deps, scope!, note)),
   })
 
-export const auditRoutes = (deps: ManageDeps): Route[] => [listRoute(deps), verifyRoute(deps)]
+export const auditRoutes = (deps: ManageDeps): Route[] => [
+  listRoute(deps),
+  verifyRoute(deps),
+  exportRoute(deps),
+  ...proofRoutes(deps),
+  ...retentionRoutes(deps),
+]

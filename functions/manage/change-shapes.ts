@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi"
 import { CHANGE_STATES } from "../../core/change/change.ts"
-import { AnyJson, Comment, Instant, text } from "./shapes.ts"
+import { Affected, AnyJson, Comment, Instant, text } from "./shapes.ts"
 
 const GateVerdict = z.object({
   kind: z.enum(["healthy", "unwatched", "waiting", "hold", "unhealthy"]),
@@ -19,6 +19,8 @@ const Hold = z
   .openapi({ description: "Milliseconds at least, if the gate agrees; null: until a person goes on" })
 const Step = z.strictObject({ weightBp: z.int(), holdMs: Hold })
 const WAVE = 'Expected {"tier"}, {"tenants"} or {"weightBp"}, with a holdMs or without.'
+/** How many of them make sense is said by the rules, in better words; no more than these are looked at. */
+const LISTED_MAX = 1_000
 const Wave = z.union(
   [
     z.strictObject({ tier: z.string(), holdMs: Hold.optional() }),
@@ -32,7 +34,7 @@ export const StrategyBody = z
     "type",
     [
       z.strictObject({ type: z.literal("direct") }),
-      z.strictObject({ type: z.literal("canary"), steps: z.array(Step) }),
+      z.strictObject({ type: z.literal("canary"), steps: z.array(Step).max(LISTED_MAX) }),
       z.strictObject({
         type: z.literal("blue_green"),
         bakeMs: z
@@ -40,7 +42,7 @@ export const StrategyBody = z
           .optional()
           .openapi({ description: "Milliseconds in which the old slot is kept after the switch" }),
       }),
-      z.strictObject({ type: z.literal("rolling"), waves: z.array(Wave) }),
+      z.strictObject({ type: z.literal("rolling"), waves: z.array(Wave).max(LISTED_MAX) }),
     ],
     {
       error:
@@ -61,6 +63,7 @@ const EditBody = z.strictObject({
   description: text(2_000).nullable().optional(),
   owner: text(200).nullable().optional(),
   locked: z.boolean().optional(),
+  secret: z.boolean().optional().openapi({ description: "Left out, a secret stays one" }),
   delete: z.literal(true).optional(),
   restores: z.int().min(1).max(2_147_483_647).optional(),
   ifMatch: z.int().min(0).optional(),
@@ -140,16 +143,53 @@ const changeFields = {
     .array(z.object({ tenantId: z.string(), at: z.string(), words: z.string() }))
     .openapi({ description: "Tenants that the candidate failed and that are back on stable" }),
   remindedAt: z.string().nullable(),
+  enteredAt: z.string().nullable().openapi({ description: "When the rollout came to its step" }),
+  waitingFor: z.string().nullable().openapi({ description: "The rollout that is in its way" }),
+  review: z
+    .object({
+      due: z.string(),
+      by: z.string().optional(),
+      at: z.string().optional(),
+      comment: z.string().optional(),
+    })
+    .nullable()
+    .openapi({ description: "Owed, or given, because glass was broken" }),
   contentHash: z.string(),
   author: z.string(),
   createdAt: z.string(),
+  startAt: z.string().nullable(),
   expiresAt: z.string(),
   comment: z.string().nullable(),
+  comments: z.array(z.object({ subject: z.string(), at: z.string(), text: z.string() })),
   reason: z.string().nullable(),
+  ended: z
+    .object({ at: z.string(), by: z.string().nullable(), detail: z.string().nullable() })
+    .nullable()
+    .openapi({
+      description: "When it came to its state, if that is its last or it is live, and who saw to it",
+    }),
+  promotedFrom: z
+    .object({
+      environment: z.string(),
+      release: z.string(),
+      versions: z.record(z.string(), z.int()).optional(),
+    })
+    .nullable(),
+  replaces: z.string().nullable(),
 }
 export const ChangeShown = z
   .object({
     ...changeFields,
+    edits: z.array(z.record(z.string(), z.unknown())),
+    base: z
+      .record(z.string(), z.int())
+      .openapi({ description: "Version of each edited key when it was made" }),
+    versions: z.record(z.string(), z.int()).nullable().openapi({ description: "Given when it started" }),
+    affected: Affected.optional().openapi({ description: "Other changes that the same request moved" }),
+    configs: z
+      .array(z.object({ key: z.string(), from: z.string(), to: z.string() }))
+      .optional()
+      .openapi({ description: "Of a promotion of one config" }),
     diff: z.array(z.record(z.string(), z.unknown())).optional(),
     conflict: z
       .object({
@@ -160,7 +200,7 @@ export const ChangeShown = z
       .optional()
       .openapi({
         description:
-          "Of a change that was overtaken (base_moved): each key as it was, is and would have been, and the body of a POST /api/v1/changes that makes the same edits on what is there now",
+          "Of a change that was overtaken (base_moved): each key as it was, is and would have been, and a draft: the body of a POST /api/v1/changes that makes the same edits on what is there now; of a policy, with the body of a PUT …/policy in `policy`",
       }),
   })
   .openapi("Change")

@@ -3,15 +3,19 @@ import type { Environment } from "../../core/environment.ts"
 import { Refusal } from "../../core/errors.ts"
 import type { JsonObject } from "../../core/json.ts"
 import {
+  admitTest,
   CHANNELS_MAX,
   type Channel,
   type ChannelPatch,
   deleteChannel,
   insertChannel,
   listChannels,
+  SCOPE_TESTS_MAX,
+  TESTS_MAX,
   updateChannel,
 } from "../../db/queries/notifications.ts"
 import { json, type Route, route } from "../http/route.ts"
+import { sealChannelSecret, withSecret } from "../platform/keys/channel-secrets.ts"
 import { newSecret, rotated } from "../platform/messages/webhook.ts"
 import {
   channelNamed,
@@ -87,10 +91,19 @@ const createRoute = (deps: ManageDeps): Route =>
         const found = await keptOf(deps, type, body)
         const secret = type === "webhook" ? newSecret() : (found.secret ?? null)
         const channelId = deps.ids.uuid()
+        const sealed = secret && (await sealChannelSecret(deps.vault, scope!, channelId, secret))
         const made = await insertChannel(
           deps.db,
           scope!,
-          { channelId, type, environment, events, ...found, secret, createdBy: call.principal.subject },
+          {
+            channelId,
+            type,
+            environment,
+            events,
+            ...found,
+            secret: sealed,
+            createdBy: call.principal.subject,
+          },
           audited(call, "channel.create", channelId, detailOf({ type, environment })),
           // What is kept for a repeat must not hold the secret.
           remembered(call.idempotency, kept(201)),
@@ -135,10 +148,16 @@ const putRoute = (deps: ManageDeps): Route =>
         const environment =
           body.environment === undefined ? channel.environment : environmentOf(deps, body.environment)
         mustBeWithin(call.principal, environment)
+        const found: Partial<Awaited<ReturnType<typeof keptOf>>> =
+          url === undefined && to === undefined ? {} : await keptOf(deps, channel.type, body)
+        const { secret } = found
         const patch: ChannelPatch = {
           environment,
           ...(events === undefined ? {} : { events }),
-          ...(url === undefined && to === undefined ? {} : await keptOf(deps, channel.type, body)),
+          ...found,
+          ...(secret === undefined
+            ? {}
+            : { secret: await sealChannelSecret(deps.vault, scope!, channel.channelId, secret) }),
         }
         const audit = audited(
           call,
@@ -184,11 +203,13 @@ const rotateRoute = (deps: ManageDeps): Route =>
     where: scopeOfPath(deps),
     run: async ({ params, scope, ...call }) =>
       await once(deps, scope!, call.idempotency, async () => {
-        const channel = await channelNamed(deps, scope!, params.channelId, call.principal)
+        const named = await channelNamed(deps, scope!, params.channelId, call.principal)
+        const channel = await withSecret(deps.vault, named)
         if (channel.secret === null || channel.type !== "webhook")
           throw new Refusal("CHANNEL_INVALID", "Only a webhook has a secret of ours.")
         const fresh = newSecret()
-        const secret = rotated(channel.secret, fresh, deps.clock.nowMs())
+        const both = rotated(channel.secret, fresh, deps.clock.nowMs())
+        const secret = await sealChannelSecret(deps.vault, scope!, channel.channelId, both)
         const audit = audited(call, "channel.rotate", channel.channelId)
         const keep = remembered(call.idempotency, kept(200))
         const updated = await updateChannel(deps.db, scope!, channel.channelId, { secret }, audit, keep)
@@ -201,6 +222,7 @@ const testRoute = (deps: ManageDeps): Route =>
     method: "post",
     path: "/api/v1/tenants/{tenantId}/channels/{channelId}/test",
     operationId: "testChannel",
+    isLong: true,
     tag: TAG,
     summary: "Send a test message now, once, and say what came of it",
     action: "channel.manage",
@@ -208,12 +230,18 @@ const testRoute = (deps: ManageDeps): Route =>
     body: z.strictObject({}),
     replies: { 200: { description: "Whether it was taken, and in words", schema: TestShown } },
     where: scopeOfPath(deps),
-    run: async ({ params, scope, principal }) => {
-      const channel = await channelNamed(deps, scope!, params.channelId, principal)
+    run: async ({ params, scope, ...call }) => {
+      const channel = await channelNamed(deps, scope!, params.channelId, call.principal)
       const { channelId, tenantId, environment } = channel
+      const audit = audited(call, "channel.test", channelId, detailOf(channel))
+      if ((await admitTest(deps.db, scope!, audit)) === "too_many")
+        throw new Refusal(
+          "CHANNEL_TESTS_TOO_MANY",
+          `A minute has room for ${TESTS_MAX} to a channel, and ${SCOPE_TESTS_MAX} to all of ${tenantId}.`,
+        )
       const nowMs = deps.clock.nowMs()
       const sent = await deps.messenger.send(
-        channel,
+        await withSecret(deps.vault, channel),
         {
           id: deps.ids.uuid(),
           type: "channel.test",
@@ -221,7 +249,7 @@ const testRoute = (deps: ManageDeps): Route =>
           tenantId,
           environment,
           changeId: null,
-          detail: { who: principal.subject },
+          detail: { who: call.principal.subject },
         },
         nowMs,
       )

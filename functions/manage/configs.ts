@@ -1,7 +1,6 @@
 import { z } from "@hono/zod-openapi"
 import type { EditInput } from "../../core/change/command.ts"
 import type { ScopeState } from "../../core/change/scope-state.ts"
-import { Refusal } from "../../core/errors.ts"
 import type { ConfigKey } from "../../core/ids.ts"
 import type { Json } from "../../core/json.ts"
 import { json, type Route, route } from "../http/route.ts"
@@ -20,6 +19,7 @@ import { listConfigs, readConfig } from "./read-configs.ts"
 import { ConfigBody, ConfigPath, ConfigPut, ConfigShown, Paging, page, Stale } from "./shapes.ts"
 import { etagOf, stableEntries } from "./show.ts"
 import { editReply, submit } from "./submit.ts"
+import { valueNamed } from "./wanted.ts"
 
 const Written = {
   description: "The config as it is now",
@@ -55,12 +55,11 @@ const createRoute = (deps: ManageDeps): Route =>
       environment: environmentNamed(body.environment, deps.settings.environments),
     }),
     run: async ({ body, scope, environment, ...asker }) => {
-      if (body.secret) throw new Refusal("SECRET_UNSUPPORTED", "`secret` is true.")
       const target = { scope: scope!, environment: environment! }
       const key = keyNamed(body.key)
       const edit: EditInput = {
         key,
-        value: body.value as Json,
+        ...valueNamed(body),
         schema: given(body.schema),
         description: body.description,
         owner: body.owner,
@@ -91,11 +90,11 @@ const putRoute = (deps: ManageDeps): Route =>
     where: at(deps),
     run: async ({ params, body, ifMatch, ...asker }) => {
       const address = configNamed(params.configId, deps.settings.environments)
-      const { comment, value, schema, ...rest } = body
+      const { comment, value: _value, schema, ...rest } = body
       const edit: EditInput = {
         key: address.key,
         ...rest,
-        ...("value" in body ? { value: value as Json } : {}),
+        ...valueNamed(body),
         ...("schema" in body ? { schema: schema as Json } : {}),
         ...expected(ifMatch),
       }

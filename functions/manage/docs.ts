@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { z } from "@hono/zod-openapi"
 import { html } from "hono/html"
-import { PROBLEMS, Refusal } from "../../core/errors.ts"
+import { PROBLEM_HELP } from "../../core/error-help.ts"
+import { PROBLEMS, type ProblemCode, Refusal } from "../../core/errors.ts"
 import { type Route, type RouteReply, route } from "../http/route.ts"
 
 const HTML = "text/html; charset=utf-8"
@@ -33,6 +34,11 @@ const home = () =>
     "Hotswap",
     html`<h1>Hotswap is running</h1>
 <p>It keeps each tenant's configuration and feature flags, serves them, and changes them safely while software runs.</p>
+<p>A <a href="/docs#/Changes">change</a> waits for the <a href="/docs#/Approvals">approvals</a> that the
+<a href="/docs#/Policies">policy</a> of its environment asks, reaches readers step by step, and is taken back when
+<a href="/docs#/Serving/reportOutcomes">clients</a> or <a href="/docs#/Signals">alarms</a> say that it fails. Whoever wants
+to know is <a href="/docs#/Notifications">told</a>; applications hear of it over a
+<a href="/docs#/Serving/streamRevisions">stream</a>.</p>
 <ul>
 <li><a href="/docs">The API, to browse and to try</a>, and as <a href="/openapi.json">OpenAPI 3.1</a></li>
 <li><a href="/docs/errors">Every refusal there is</a>, with what to do about it</li>
@@ -47,10 +53,10 @@ const errorsPage = () =>
     "Hotswap: refusals",
     html`<h1>Every refusal there is</h1>
 <p>An error is <code>application/problem+json</code> (RFC 9457); its <code>code</code> is stable and stands here.</p>
-${Object.entries(PROBLEMS).map(
-  ([code, { status, title, help }]) =>
-    html`<h2 id="${code}"><code>${code}</code> <span class="code">${status}</span></h2><p>${title}. ${help}</p>`,
-)}`,
+${(Object.keys(PROBLEMS) as ProblemCode[]).map((code) => {
+  const { status, title } = PROBLEMS[code]
+  return html`<h2 id="${code}"><code>${code}</code> <span class="code">${status}</span></h2><p>${title}. ${PROBLEM_HELP[code]}</p>`
+})}`,
   )
 
 const REFERENCE = `<!doctype html>

@@ -31,7 +31,9 @@ export const HOT_READ: RouteConfig = {
       arms: z.literal("both").optional().openapi({ description: "Stable, and how the candidate differs" }),
       asOf: z.iso.datetime().optional().openapi({ description: "As it was at that time" }),
       detail: z.literal("full").optional().openapi({ description: "With the provenance of each key" }),
-      preview: z.string().optional().openapi({ description: "A change's id: its candidate, whoever reads" }),
+      preview: z.string().optional().openapi({
+        description: "A change's id: its candidate, for whoever may decide about it; takes no reader token",
+      }),
     }),
   },
   responses: {

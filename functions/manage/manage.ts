@@ -1,10 +1,13 @@
-import { PLATFORM, type TenantId } from "../../core/ids.ts"
+import { PUBLIC_ROUTES } from "../../core/access.ts"
+import { PLATFORM, parseTokenId, type TenantId } from "../../core/ids.ts"
 import { findTenant } from "../../db/queries/tenants.ts"
 import { findToken } from "../../db/queries/tokens.ts"
 import { resolveExternalId } from "../../db/system.ts"
 import { type App, createApp, functionUrlHandler } from "../http/app.ts"
 import { type Door, keptToken } from "../http/auth.ts"
 import type { FunctionUrlHandler } from "../http/events.ts"
+import { requestKeyOf } from "../http/idempotency.ts"
+import { jwtVerifierOf } from "../http/jwt-door.ts"
 import type { Route } from "../http/route.ts"
 import { readerSigner, readerVerifier } from "../http/tokens.ts"
 import type { ManagePlatform } from "../platform/compose-manage.ts"
@@ -18,11 +21,17 @@ import { deliveryRoutes } from "./deliveries.ts"
 import type { ManageDeps } from "./deps.ts"
 import { docsRoutes } from "./docs.ts"
 import { environmentRoutes } from "./environments.ts"
+import { erasureRoutes } from "./erasure.ts"
+import { personRoutes } from "./erasure-person.ts"
 import { explainRoute } from "./explain.ts"
 import { openapiText } from "./openapi.ts"
 import { resolveScope } from "./parse.ts"
 import { policyRoutes } from "./policy.ts"
 import { promoteRoute } from "./promote.ts"
+import { reviewRoute } from "./report-reviews.ts"
+import { reportRoutes } from "./reports.ts"
+import { secretRoute } from "./secret.ts"
+import { rotateKeysRoute } from "./secret-keys.ts"
 import { signalRoutes } from "./signals.ts"
 import { tenantRoutes } from "./tenants.ts"
 import { tokenRoutes } from "./tokens.ts"
@@ -35,10 +44,26 @@ export interface Manage {
   handler: FunctionUrlHandler
 }
 
+/** The signature outlives the revocation: here, where no pointer document tells, the row is asked. */
+const unlessRevoked =
+  ({ db }: ManagePlatform, verify: Door["verifyReader"]): Door["verifyReader"] =>
+  async (token, now) => {
+    const claims = await verify(token, now)
+    const id = claims && parseTokenId(claims.tokenId)
+    const kept = id && (await findToken(db, id.scope, id.tokenId))
+    return kept && kept.token.revokedAt === null ? claims : null
+  }
+
 const doorOf = (platform: ManagePlatform): Door => ({
   startupTokenHash: platform.settings.adminTokenHash,
-  verifyReader: readerVerifier(platform.settings.readerKeys),
+  verifyReader: unlessRevoked(platform, readerVerifier(platform.settings.readerKeys)),
+  verifyJwt: jwtVerifierOf(platform),
+  tenantStatus: async (tenantId) => {
+    const status = (await findTenant(platform.db, tenantId))?.status
+    return status === "active" || status === "suspended" ? status : null
+  },
   now: () => platform.clock.now(),
+  used: (scope, tokenId) => platform.tokenUses.note(scope, tokenId),
   findToken: async (scope, tokenId) => {
     const found = await findToken(platform.db, scope, tokenId)
     return found && { ...keptToken(found.token, scope), suspended: found.tenantStatus === "suspended" }
@@ -59,10 +84,13 @@ const depsOf = (platform: ManagePlatform): ManageDeps => {
 
 const routesOf = (deps: ManageDeps): Route[] => [
   ...tenantRoutes(deps),
+  ...erasureRoutes(deps),
   ...tokenRoutes(deps),
   ...configRoutes(deps),
   ...versionRoutes(deps),
   explainRoute(deps),
+  secretRoute(deps),
+  rotateKeysRoute(deps),
   promoteRoute(deps),
   ...changeRoutes(deps),
   ...actionRoutes(deps),
@@ -71,6 +99,9 @@ const routesOf = (deps: ManageDeps): Route[] => [
   ...policyRoutes(deps),
   ...environmentRoutes(deps),
   ...auditRoutes(deps),
+  ...reportRoutes(deps),
+  reviewRoute(deps),
+  ...personRoutes(deps),
   ...channelRoutes(deps),
   ...deliveryRoutes(deps),
 ]
@@ -92,7 +123,12 @@ export const createManage = (platform: ManagePlatform): Manage => {
       door: doorOf(platform),
       log: platform.log,
       newId: () => platform.ids.uuid(),
+      requestKey: requestKeyOf(platform.settings.readerKeys),
       resolveScope: (text) => resolveScope(text, deps.findExternal),
+      attempts: platform.attempts,
+      edgeSecret: platform.settings.edgeSecret,
+      corsOrigins: platform.settings.corsOrigins,
+      publicRoutes: PUBLIC_ROUTES,
       exists: async (scope) => (await findTenant(platform.db, scope as TenantId)) !== null,
     },
     routes,

@@ -1,6 +1,7 @@
 import type { App } from "../http/app.ts"
 import { HOT_READ } from "./hot-read.ts"
 import { OUTCOMES } from "./outcomes.ts"
+import { STREAM } from "./stream.ts"
 
 const INFO = {
   openapi: "3.1.0",
@@ -18,6 +19,7 @@ const INFO = {
 export const openapiText = (app: App): string => {
   app.openAPIRegistry.registerPath(HOT_READ)
   app.openAPIRegistry.registerPath(OUTCOMES)
+  app.openAPIRegistry.registerPath(STREAM)
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" })
   return `${JSON.stringify(app.getOpenAPI31Document(INFO), null, 2)}\n`
 }

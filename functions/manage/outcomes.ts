@@ -27,12 +27,17 @@ const Report = z
   })
   .openapi("Outcome")
 
+const Judged = z
+  .object({ changeId: z.string(), step: z.int(), kind: z.string(), words: z.string() })
+  .nullable()
+
 const Taken = z.object({
   accepted: z.int(),
   ignored: z.array(
     z.object({ index: z.int(), reason: z.enum(["step_over", "seen", "no_rollout", "too_many_instances"]) }),
   ),
-  verdict: z.object({ changeId: z.string(), step: z.int(), kind: z.string(), words: z.string() }).nullable(),
+  verdict: Judged.openapi({ description: "Of the tenant's own rollout" }),
+  wave: Judged.openapi({ description: "Of the rollout of the platform or tier whose wave has reached it" }),
 })
 
 /** Answered by the function that hears what clients saw, without zod; here it is only described. */

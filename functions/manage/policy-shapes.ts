@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi"
 import { POLICY_BOUNDS, POLICY_ROLES } from "../../core/change/policy-document.ts"
 import { GATE_BOUNDS } from "../../core/gate/thresholds.ts"
 import { StrategyBody } from "./change-shapes.ts"
-import { AnyJson } from "./shapes.ts"
+import { Affected, AnyJson } from "./shapes.ts"
 
 const whole = ({ min, max }: { min: number; max: number }, description: string) =>
   z.int().min(min).max(max).openapi({ description })
@@ -103,7 +103,10 @@ export const PolicyShown = z
         }),
       )
       .openapi({
-        description: "Those that say anything, farthest first; the nearest wins but for locked ones",
+        description:
+          "Those that say anything, farthest first, as far as it concerns this scope; the nearest wins but for locked ones",
       }),
+    changeId: z.string().optional().openapi({ description: "The change that made it so, to who made it" }),
+    affected: Affected.optional(),
   })
   .openapi("EnvironmentPolicy")

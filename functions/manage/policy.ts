@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi"
 import type { EditInput } from "../../core/change/command.ts"
+import { forScope } from "../../core/change/effective-policy.ts"
 import { POLICY_KEY } from "../../core/change/policy.ts"
 import { parsePolicy } from "../../core/change/policy-document.ts"
 import type { LayerPolicy, ScopeState } from "../../core/change/scope-state.ts"
@@ -36,7 +37,8 @@ const shown = (deps: ManageDeps, target: Target, layers: readonly LayerPolicy[])
     policy: plain(policyIn(deps, { ...target, policies: layers })),
     own: plain(own?.document ?? null),
     version: own?.version ?? 0,
-    layers: plain(layers),
+    // What does not concern the scope may concern others: waves name tenants.
+    layers: plain(layers.map((layer) => ({ ...layer, document: forScope(layer.document, target.scope) }))),
   }
 }
 

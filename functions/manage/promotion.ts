@@ -50,7 +50,7 @@ export const promotionFrom = async (
   const promoted = [...entries].map(([key, entry]) => ({ key, entry, ...state.metadata.get(key) }))
   const versions = Object.fromEntries([...entries].map(([key, { version }]) => [key, version]))
   return {
-    edits: editsOfPromotion(promoted),
+    edits: editsOfPromotion(promoted, source.environment),
     promotedFrom: { environment: source.environment, release: state.pointer.stable, versions },
   }
 }

@@ -12,6 +12,8 @@ const Required = AnyJson.refine((value) => value !== undefined, "It is required.
 
 export const text = (max: number) => z.string().max(max)
 export const Comment = text(2_000)
+/** A body that says why, or nothing. */
+export const Remark = z.strictObject({ comment: Comment.optional() })
 export const Instant = z.iso.datetime({ offset: true })
 
 const Limit = z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT)
@@ -104,9 +106,15 @@ export const TokenShown = z
     tenants: z.union([z.literal("*"), z.array(z.string())]),
     environment: z.string().nullable(),
     issuedBy: z.string().nullable(),
+    /** Who issued it, with which token, and who stands behind them, nearest first. */
+    issuer: z.object({ subject: z.string(), tokenId: z.string(), ancestors: z.array(z.string()) }),
     createdAt: z.string(),
     expiresAt: z.string(),
     revokedAt: z.string().nullable(),
+    lastUsedAt: z.string().nullable().optional().openapi({
+      description:
+        "In lists, of API tokens: when it was used last, to the minute; `null`: not that anybody remembers. Absent where it cannot be known",
+    }),
     token: z.string().optional(),
   })
   .openapi("Token")
@@ -132,6 +140,7 @@ export const ConfigPut = z
     description: text(2_000).nullable().optional(),
     owner: text(200).nullable().optional(),
     locked: z.boolean().optional(),
+    secret: z.boolean().optional().openapi({ description: "Left out, a secret stays one" }),
     comment: Comment.optional(),
   })
   .openapi("ConfigEdit")
@@ -144,6 +153,7 @@ export const ConfigShown = z
     value: AnyJson,
     type: z.string(),
     version: z.int(),
+    secret: z.boolean().openapi({ description: "Its value here is a marker: see the route of the secret" }),
     description: z.string().nullable(),
     owner: z.string().nullable(),
     schema: AnyJson,
@@ -170,7 +180,14 @@ export const AuditShown = z
     seq: z.int(),
     at: z.string(),
     action: z.string(),
-    actor: z.object({ subject: z.string(), tokenId: z.string() }),
+    actor: z.object({
+      subject: z.string(),
+      tokenId: z.string(),
+      person: z
+        .string()
+        .nullable()
+        .openapi({ description: "What stands in the chain in the subject's place" }),
+    }),
     target: z.string(),
     hash: z.string(),
     prev: z.string(),

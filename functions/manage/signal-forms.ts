@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi"
 import type { RaiseSignal } from "../../core/change/command.ts"
 import { Refusal } from "../../core/errors.ts"
+import { faultsOf } from "../http/validate.ts"
 import { AnyJson, text } from "./shapes.ts"
 
 /** What an alarm said, whoever raised it. */
@@ -10,6 +11,8 @@ const SUMMARY_MAX = 500
 const SOURCE_MAX = 100
 
 const cut = (words: string, max: number): string => [...words].slice(0, max).join("")
+/** No alarm is lost over a character that cannot be kept. */
+const keepable = (words: string): string => words.replaceAll("\0", "").toWellFormed()
 
 const Generic = z.strictObject({
   source: text(SOURCE_MAX).min(1).openapi({ description: "Which system says so" }),
@@ -58,25 +61,20 @@ const fromAlertmanager = ({ alerts }: z.output<typeof Alertmanager>): Raised => 
   }
 }
 
-const wrong = (detail: string, error?: z.ZodError): Refusal =>
-  new Refusal("SIGNAL_INVALID", detail, {
-    errors: (error?.issues ?? []).slice(0, 20).map(({ path, message }) => ({
-      path: path.map((part) => `/${String(part)}`).join(""),
-      message,
-    })),
-  })
+const ERRORS_MAX = 20
+
+const read = <Form extends z.ZodType>(form: Form, value: unknown, detail: string): z.output<Form> => {
+  const result = form.safeParse(value)
+  if (result.success) return result.data
+  const errors = faultsOf(result.error, form, value, "body").slice(0, ERRORS_MAX)
+  throw new Refusal("SIGNAL_INVALID", detail, { errors })
+}
 
 /** What a body says, in our own form or Alertmanager's. Throws SIGNAL_INVALID. */
 export const raisedBy = (body: Record<string, unknown>): Raised => {
-  const isAlertmanager = Object.hasOwn(body, "alerts")
-  if (isAlertmanager) {
-    const read = Alertmanager.safeParse(body)
-    if (!read.success) throw wrong("It is not a webhook of Alertmanager, version 4.", read.error)
-    return fromAlertmanager(read.data)
-  }
-  const read = Generic.safeParse(body)
-  if (!read.success) throw wrong("It is not {source, status, summary}.", read.error)
-  const { source, status, summary } = read.data
+  if (Object.hasOwn(body, "alerts"))
+    return fromAlertmanager(read(Alertmanager, body, "It is not a webhook of Alertmanager, version 4."))
+  const { source, status, summary } = read(Generic, body, "It is not {source, status, summary}.")
   return { verdict: VERDICTS[status], source, summary }
 }
 
@@ -90,13 +88,17 @@ const parsed = (message: string): unknown => {
 
 /** What the text of a notification says: an alarm of CloudWatch. Throws SIGNAL_INVALID. */
 export const raisedByAlarm = (message: string): Raised => {
-  const read = CloudWatchAlarm.safeParse(parsed(message))
-  if (!read.success) throw wrong("Its Message is not an alarm of CloudWatch.", read.error)
-  const { AlarmName, NewStateValue, NewStateReason } = read.data
+  const { AlarmName, NewStateValue, NewStateReason } = read(
+    CloudWatchAlarm,
+    parsed(message),
+    "Its Message is not an alarm of CloudWatch.",
+  )
   return {
     verdict: NewStateValue === "ALARM" ? "unhealthy" : "healthy",
     source: "CloudWatch",
-    summary: cut(NewStateReason === "" ? AlarmName : `${AlarmName}: ${NewStateReason}`, SUMMARY_MAX),
+    summary: keepable(
+      cut(NewStateReason === "" ? AlarmName : `${AlarmName}: ${NewStateReason}`, SUMMARY_MAX),
+    ),
   }
 }
 

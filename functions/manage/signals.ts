@@ -50,6 +50,13 @@ const shown = (change: Change | null, { verdict }: Raised): JsonObject => ({
   words: wordsOf(change),
 })
 
+/** Why an alarm alters nothing although something rolls out. */
+const IN_VAIN = {
+  healthy: "All is well by that: nothing was altered.",
+  hold: "The rollout is held back by that already; nothing was altered.",
+  unhealthy: "The rollout is over; nothing was altered.",
+} as const satisfies Record<Raised["verdict"], string>
+
 /** Puts an alarm to the change. What does not roll out, or no more, is beyond any alarm: that is no mistake of who brought it. */
 const raise = async (
   deps: ManageDeps,
@@ -70,8 +77,7 @@ const raise = async (
       changeId,
       reply: ({ change }) => ({ status: 200, headers: {}, body: shown(change, raised), stamps: [] }),
     })
-    if (outcome.kind === "nothing")
-      return nothing("All is well by that: nothing was altered.", raised.verdict)
+    if (outcome.kind === "nothing") return nothing(IN_VAIN[raised.verdict], raised.verdict)
     return json(outcome.reply.status, outcome.reply.body)
   } catch (error) {
     if (error instanceof Refusal && error.code === "CHANGE_STATE") return nothing(over, raised.verdict)
@@ -172,13 +178,13 @@ const sha256 = (...parts: string[]): string => {
   return hash.digest("hex")
 }
 
-/** SNS has no token. It delivers a message again when it is in doubt, and others might: each counts once. */
+/** SNS has no token. It delivers a message again when it is in doubt, and others might: each counts once at a place. */
 const bringerOf = ({ TopicArn, MessageId }: SnsMessage, knock: Knock): Bringer => ({
   actor: { subject: TopicArn, tokenId: "sns" as TokenId, ancestors: [] },
   requestId: knock.instance,
   idempotency: {
-    key: sha256("sns", TopicArn, MessageId),
-    fingerprint: sha256(new URL(knock.url).pathname, knock.text),
+    key: sha256("sns", TopicArn, MessageId, new URL(knock.url).pathname),
+    fingerprint: sha256(knock.text),
   },
   evenSuspended: true,
 })

@@ -3,13 +3,7 @@ import type { Principal } from "../../core/access.ts"
 import { Refusal } from "../../core/errors.ts"
 import { isTenant, PLATFORM, parseTenantId, type TenantId } from "../../core/ids.ts"
 import type { Json } from "../../core/json.ts"
-import {
-  createTenant,
-  deleteTenant,
-  findTenant,
-  setTenantStatus,
-  updateTenant,
-} from "../../db/queries/tenants.ts"
+import { createTenant, findTenant, setTenantStatus, updateTenant } from "../../db/queries/tenants.ts"
 import { listTenants } from "../../db/system.ts"
 import { decodeCursor, encodeCursor } from "../http/cursor.ts"
 import { json, permit, type Route, route, tenantNotFound } from "../http/route.ts"
@@ -23,7 +17,7 @@ import { externalIdsOf, publishEverywhere, showTenant, slugOf } from "./tenant-p
 const Shown = { description: "The tenant", schema: TenantShown }
 
 /** The tenant of a path. The platform and the tiers are scopes but no tenants. */
-const tenantOf =
+export const tenantOf =
   (deps: ManageDeps) =>
   async ({ params }: { params: { tenantId: string } }, principal: Principal) => {
     const scope = await scopeNamed(params.tenantId, principal, deps.findExternal)
@@ -141,7 +135,7 @@ const getRoute = (deps: ManageDeps): Route =>
 type Updated = Awaited<ReturnType<typeof updateTenant>>
 
 /** Answers what became of a tenant, and lets readers know. */
-const updatedReply = async (
+export const updatedReply = async (
   deps: ManageDeps,
   tenantId: TenantId,
   idempotency: Parameters<typeof replayed>[2],
@@ -162,7 +156,7 @@ const updatedReply = async (
   }
 }
 
-const ok = (tenant: Parameters<typeof showTenant>[0]) => ({
+export const ok = (tenant: Parameters<typeof showTenant>[0]) => ({
   status: 200,
   headers: { etag: etagOf(tenant.version) },
   body: showTenant(tenant),
@@ -239,38 +233,11 @@ const statusRoute = (deps: ManageDeps, name: "suspend" | "resume"): Route =>
     },
   })
 
-const deleteRoute = (deps: ManageDeps): Route =>
-  route({
-    method: "delete",
-    path: "/api/v1/tenants/{tenantId}",
-    operationId: "deleteTenant",
-    tag: "Tenants",
-    summary: "Delete a tenant; its id is not given out again",
-    action: "tenant.delete",
-    params: TenantPath,
-    replies: { 200: { description: "The tenant as it was, deleted", schema: TenantShown } },
-    where: tenantOf(deps),
-    run: async ({ scope, ...call }) => {
-      const tenantId = scope as TenantId
-      const kept = await replayed(deps, tenantId, call.idempotency)
-      if (kept) return kept
-      const updated = await deleteTenant(
-        deps.db,
-        tenantId,
-        deps.settings.environments,
-        audited(call, "tenant.delete", tenantId),
-        remembered(call.idempotency, ok),
-      )
-      return await updatedReply(deps, tenantId, call.idempotency, updated)
-    },
-  })
-
 export const tenantRoutes = (deps: ManageDeps): Route[] => [
   createRoute(deps),
   listRoute(deps),
   getRoute(deps),
   patchRoute(deps),
-  deleteRoute(deps),
   statusRoute(deps, "suspend"),
   statusRoute(deps, "resume"),
 ]

@@ -4,6 +4,7 @@ import { Refusal } from "../../core/errors.ts"
 import { isTenant, parseTokenId, type ScopeId, type TenantId, tokenIdOf } from "../../core/ids.ts"
 import type { JsonObject } from "../../core/json.ts"
 import type { NewToken, TokenRow } from "../../db/queries/tokens.ts"
+import { ISSUER_MARK } from "../http/jwt-claims.ts"
 import {
   API_LIFETIME_SECONDS,
   mintApiToken,
@@ -37,10 +38,25 @@ export const showToken = (row: Omit<TokenRow, "scope">): JsonObject => ({
   tenants: tenantsOf(row),
   environment: row.environment,
   issuedBy: row.issuer.subject,
+  issuer: { subject: row.issuer.subject, tokenId: row.issuer.tokenId, ancestors: [...row.issuer.ancestors] },
   createdAt: row.createdAt,
   expiresAt: row.expiresAt,
   revokedAt: row.revokedAt,
 })
+
+/** Rows as a list shows them: with the moment each was used last, unless that cannot be known now. */
+export const showTokens = async (
+  { tokenUses }: Pick<ManageDeps, "tokenUses">,
+  scope: ScopeId,
+  rows: readonly TokenRow[],
+): Promise<JsonObject[]> => {
+  const api = rows.filter(({ kind }) => kind === "api").map(({ tokenId }) => tokenId)
+  const uses = await tokenUses.last(scope, api)
+  return rows.map((row) => {
+    const lastUsedAt = uses?.get(row.tokenId)
+    return { ...showToken(row), ...(lastUsedAt === undefined ? {} : { lastUsedAt }) }
+  })
+}
 
 const badBody = (path: string, message: string): Refusal => misshapen("body", [{ path, message }])
 
@@ -54,6 +70,11 @@ export const checkWish = (wish: Wish, issuer: Principal): void => {
   const reads = wish.roles.includes("reader")
   if (OWN_SUBJECTS.has(wish.subject) || !SUBJECT.test(wish.subject))
     throw badBody("/subject", "It is the service's own, or holds what cannot be seen.")
+  if (wish.subject.includes(ISSUER_MARK))
+    throw badBody(
+      "/subject",
+      `"${ISSUER_MARK}" stands only in the names of people whom an issuer vouches for.`,
+    )
   if (new Set(wish.roles).size !== wish.roles.length) throw badBody("/roles", "A role is named twice.")
   if (reads && wish.roles.length > 1)
     throw badBody("/roles", "`reader` stands alone: it is for applications.")

@@ -4,6 +4,7 @@ import { Refusal } from "../../core/errors.ts"
 import { isTenant, PLATFORM, type ScopeId, type TenantId, type TokenId } from "../../core/ids.ts"
 import { findTenant } from "../../db/queries/tenants.ts"
 import { findToken, insertToken, listTokens, revokeToken, type TokenRow } from "../../db/queries/tokens.ts"
+import { unknownToken } from "../http/auth.ts"
 import { decodeCursor, encodeCursor } from "../http/cursor.ts"
 import { type Call, json, type Route, type RouteReply, route, tenantNotFound } from "../http/route.ts"
 import type { ManageDeps } from "./deps.ts"
@@ -11,7 +12,8 @@ import { environmentNamed, scopeNamed, tokenNamed, tokenNotFound } from "./parse
 import { audited, conflict, remembered, replayed } from "./remember.ts"
 import { Paging, PlatformTokenBody, page, TenantPath, TokenBody, TokenPath, TokenShown } from "./shapes.ts"
 import { publishEverywhere } from "./tenant-parts.ts"
-import { checkWish, issue, showToken, type Wish } from "./token-parts.ts"
+import { revokeIssued } from "./token-cascade.ts"
+import { checkWish, issue, showToken, showTokens, type Wish } from "./token-parts.ts"
 
 const Issued = {
   description: "The token, shown this once; a repeat under the same Idempotency-Key leaves it out",
@@ -42,6 +44,8 @@ const issueReply = async (
       return json(201, { ...showToken(made.token), token })
     case "missing":
       throw tenantNotFound(scope)
+    case "revoked":
+      throw unknownToken()
     case "conflict":
       return (await replayed(deps, scope, call.idempotency)) ?? conflict()
   }
@@ -146,7 +150,7 @@ const listRoute = (deps: ManageDeps): Route =>
       const shown = rows.slice(0, limit)
       const last = rows.length > limit ? shown.at(-1) : undefined
       return json(200, {
-        items: shown.map(showToken),
+        items: await showTokens(deps, scope!, shown),
         nextCursor: last ? encodeCursor("tokens", [last.tokenId]) : null,
       })
     },
@@ -166,22 +170,32 @@ const checkBound = async (
     throw new Refusal("FORBIDDEN", `The token is bound to ${environment}; that one is not.`)
 }
 
+const RevokeQuery = z.strictObject({
+  cascade: z
+    .enum(["true", "false"])
+    .optional()
+    .openapi({ description: "`true`: also what was issued with it, and with that, and so on" }),
+})
+
 const revokeRoute = (deps: ManageDeps): Route =>
   route({
     method: "delete",
     path: "/api/v1/tenants/{tenantId}/tokens/{tokenId}",
     operationId: "revokeToken",
     tag: "Tokens",
-    summary: "Revoke a token; again does no harm",
+    summary: "Revoke a token, and on request whatever was issued with it; again does no harm",
     action: "token.revoke",
     params: TokenPath,
+    query: RevokeQuery,
     replies: { 200: { description: "The token as it is now", schema: TokenShown } },
     where: scopeOfPath(deps),
-    run: async ({ params, scope, ...call }) => {
+    run: async ({ params, query, scope, ...call }) => {
       const { tokenId, scope: owner } = tokenNamed(params.tokenId)
       if (owner !== scope) throw tokenNotFound(params.tokenId)
       await checkBound(deps, scope, tokenId, call.principal)
       const kept = await replayed(deps, scope, call.idempotency)
+      // What was broken off on the way down is gone through again.
+      if (kept && query.cascade === "true") await revokeIssued(deps, scope, tokenId, call)
       if (kept) return kept
       const revoked = await revokeToken(
         deps.db,
@@ -198,6 +212,7 @@ const revokeRoute = (deps: ManageDeps): Route =>
       )
       switch (revoked.kind) {
         case "revoked":
+          if (query.cascade === "true") await revokeIssued(deps, scope, tokenId, call)
           publishEverywhere(deps, scope)
           return json(200, showToken(revoked.token))
         case "missing":

@@ -6,6 +6,8 @@ import type { ScopeState } from "../../core/change/scope-state.ts"
 import { Refusal } from "../../core/errors.ts"
 import type { ConfigKey, ScopeId } from "../../core/ids.ts"
 import { canonical, type Json } from "../../core/json.ts"
+import { isMarker } from "../../core/secret/marker.ts"
+import { Secret } from "../../core/secret/secret.ts"
 import { findVersions } from "../../db/queries/versions.ts"
 import { permit } from "../http/route.ts"
 import { misshapen } from "../http/validate.ts"
@@ -20,6 +22,15 @@ const KEYS_TOLD_MAX = 5
 type Wanted = Omit<Submit, "type" | "changeId" | "author">
 type EditBody = NonNullable<z.output<typeof ChangeBody>["edits"]>[number]
 
+/** What somebody sends is handled as a secret until it is known to be none. */
+export const valueNamed = (body: {
+  value?: unknown
+  secret?: boolean | undefined
+}): Pick<EditInput, "value" | "secret"> => ({
+  ...("value" in body ? { value: new Secret(body.value as Json) } : {}),
+  ...(body.secret === undefined ? {} : { secret: body.secret }),
+})
+
 const deletes = (edit: EditBody): boolean =>
   edit.delete === true &&
   Object.keys(edit).some((name) => !["key", "delete", "ifMatch", "restores"].includes(name))
@@ -29,11 +40,11 @@ const editNamed = (edit: EditBody, index: number): EditInput => {
     throw misshapen("body", [
       { path: `/edits/${index}`, message: "An edit either deletes or sets: `delete` stands alone." },
     ])
-  const { key, value, schema, ...rest } = edit
+  const { key, value: _value, secret: _secret, schema, ...rest } = edit
   return {
     ...rest,
     key: keyNamed(key),
-    ...("value" in edit ? { value: value as Json } : {}),
+    ...valueNamed(edit),
     ...("schema" in edit ? { schema: schema as Json } : {}),
   }
 }
@@ -72,17 +83,17 @@ const RESTORABLE = ["value", "schema", "description", "owner"] as const
 
 /**
  * An edit that says it restores a version has to be that version as far as it says anything: the history would tell a
- * lie. Throws BODY_INVALID.
+ * lie. A secret comes back with its schema. Throws BODY_INVALID.
  */
 const checkRestored = async (
   { db }: ManageDeps,
   { scope, environment }: Target,
   edits: readonly EditInput[],
-): Promise<void> => {
+): Promise<readonly EditInput[]> => {
   const wanted = edits.flatMap(({ key, restores }) =>
     restores === undefined ? [] : [{ key, version: restores }],
   )
-  if (wanted.length === 0) return
+  if (wanted.length === 0) return edits
   const found = await findVersions(db, scope, environment, wanted)
   const versions = new Map(found.map((version) => [version.key, version.edit]))
   const errors = edits.flatMap((edit, index) => {
@@ -92,12 +103,19 @@ const checkRestored = async (
       version !== undefined &&
       (edit.value === undefined) === (version.value === undefined) &&
       (edit.locked ?? version.locked ?? false) === (version.locked ?? false) &&
-      RESTORABLE.every((name) => edit[name] === undefined || same(edit[name], version[name]))
+      RESTORABLE.every((name) => edit[name] === undefined || same(bare(edit[name]), version[name]))
     const message = `It is not what version ${edit.restores} of ${edit.key} was.`
     return isSame ? [] : [{ path: `/edits/${index}/restores`, message }]
   })
   if (errors.length > 0) throw misshapen("body", errors)
+  // What is sealed is judged by no schema but the one it came with.
+  return edits.map((edit) => {
+    const version = edit.restores === undefined ? undefined : versions.get(edit.key)
+    return isMarker(version?.value) ? { ...edit, schema: version?.schema ?? null } : edit
+  })
 }
+
+const bare = (said: unknown): unknown => (said instanceof Secret ? said.reveal() : said)
 
 /** `null` is how an edit says that there is none. */
 const same = (said: unknown, was: unknown): boolean =>
@@ -138,9 +156,7 @@ export const wantedOf = async (
     ...replacesNamed(replaces, target.scope),
   }
   if (!promote) {
-    const named = edits.map(editNamed)
-    await checkRestored(deps, target, named)
-    return { edits: named, ...settled }
+    return { edits: await checkRestored(deps, target, edits.map(editNamed)), ...settled }
   }
   const from = environmentNamed(promote.from, deps.settings.environments)
   const source = { scope: target.scope, environment: from }

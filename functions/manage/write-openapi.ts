@@ -6,7 +6,13 @@ import { openapiText } from "./openapi.ts"
 
 /** To describe the routes nothing of the platform is needed: they are declared, not called. */
 const NO_PLATFORM = {
-  settings: { environments: DEFAULT_ENVIRONMENTS, readerKeys: { keys: [] }, adminTokenHash: null },
+  settings: {
+    environments: DEFAULT_ENVIRONMENTS,
+    readerKeys: { keys: [] },
+    adminTokenHash: null,
+    jwtIssuers: [],
+    corsOrigins: [],
+  },
 } as unknown as ManagePlatform
 
 export const OPENAPI_FILE = "docs/openapi.json"

@@ -8,6 +8,7 @@ import {
 } from "../../db/queries/notifications.ts"
 import { type DueDelivery, dueDeliveries } from "../../db/system.ts"
 import type { NotifyPlatform } from "../platform/compose-notify.ts"
+import { withSecret } from "../platform/keys/channel-secrets.ts"
 import type { Message } from "../platform/messages/message.ts"
 import type { Sent } from "../platform/messages/messenger.ts"
 import { ATTEMPTS_MAX, backoffMs } from "./backoff.ts"
@@ -64,7 +65,11 @@ export const createNotify = (platform: NotifyPlatform): Notify => {
 
   const trySend = async (channel: Channel, delivery: Delivery): Promise<Sent> => {
     try {
-      return await messenger.send(channel, messageOf(delivery), clock.nowMs())
+      return await messenger.send(
+        await withSecret(platform.vault, channel),
+        messageOf(delivery),
+        clock.nowMs(),
+      )
     } catch (error) {
       log.error("a message could not be made", { error, channelId: channel.channelId, type: channel.type })
       return { kind: "failed", words: "Something went wrong on our side.", retryAfterMs: null }
@@ -91,6 +96,17 @@ export const createNotify = (platform: NotifyPlatform): Notify => {
   const hasRoom = ({ scope, deliveryId }: DueDelivery): boolean =>
     underWay.size < OF_ALL_MAX && (countOf.get(scope) ?? 0) < OF_A_SCOPE_MAX && !underWay.has(deliveryId)
 
+  /** Whoever has fewest under way comes first: where there is no room for all, nobody takes it again and again. */
+  const byTurns = (dues: readonly DueDelivery[]): readonly DueDelivery[] => {
+    const turns = new Map(countOf)
+    const placed = dues.map((due) => {
+      const turn = turns.get(due.scope) ?? 0
+      turns.set(due.scope, turn + 1)
+      return { due, turn }
+    })
+    return placed.toSorted((one, other) => one.turn - other.turn).map(({ due }) => due)
+  }
+
   const begin = (due: DueDelivery): void => {
     const { scope, deliveryId } = due
     countOf.set(scope, (countOf.get(scope) ?? 0) + 1)
@@ -107,8 +123,9 @@ export const createNotify = (platform: NotifyPlatform): Notify => {
   return {
     sweep: async () => {
       if (underWay.size >= OF_ALL_MAX) return 0
+      const now = at(clock.nowMs())
       let begun = 0
-      for (const due of await dueDeliveries(system, at(clock.nowMs()), LOOKED_AT_MAX))
+      for (const due of byTurns(await dueDeliveries(system, now, LOOKED_AT_MAX, OF_A_SCOPE_MAX)))
         if (hasRoom(due)) {
           begin(due)
           begun += 1

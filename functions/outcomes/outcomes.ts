@@ -1,26 +1,17 @@
-import { BODY_BYTES_MAX } from "../../core/config/limits.ts"
 import { Refusal } from "../../core/errors.ts"
 import type { Verdict } from "../../core/gate/verdict.ts"
 import type { ChangeId } from "../../core/ids.ts"
-import type { Json } from "../../core/json.ts"
 import { type Recorded, recordOutcomes } from "../../db/queries/gate.ts"
-import type { Door } from "../http/auth.ts"
-import { parseBody } from "../http/body.ts"
+import { parseBody, textOfEvent } from "../http/body.ts"
+import { answeredWithin, LIMITS_MS } from "../http/deadline.ts"
 import type { FunctionUrlEvent, FunctionUrlHandler, FunctionUrlResult } from "../http/events.ts"
 import { problemReply } from "../http/problem.ts"
 import type { OutcomesPlatform } from "../platform/compose-outcomes.ts"
-import { doorOf, type Reporter, reporterOf, tenantNotFound } from "./reporter.ts"
+import { doorOf, type Reporter, type ReporterDoor, reporterOf, tenantNotFound } from "./reporter.ts"
 import { reportsOf } from "./reports.ts"
 import { rollBack, trip, verdictOn, verdictOnTenant } from "./take-back.ts"
 
 const PATH = "/api/v1/outcomes"
-
-const bodyOf = ({ body = "", isBase64Encoded }: FunctionUrlEvent): Json => {
-  const bytes = Buffer.from(body, isBase64Encoded ? "base64" : "utf8")
-  if (bytes.byteLength > BODY_BYTES_MAX)
-    throw new Refusal("BODY_TOO_LARGE", `The body is longer than ${BODY_BYTES_MAX} bytes.`)
-  return parseBody(bytes.toString("utf8"))
-}
 
 const refusalOf = (recorded: Exclude<Recorded, { kind: "recorded" }>, { tenantId }: Reporter): Refusal => {
   switch (recorded.kind) {
@@ -51,11 +42,11 @@ const shown = (of: { changeId: ChangeId; step: number } | null, verdict: Verdict
 
 const report = async (
   platform: OutcomesPlatform,
-  door: Door,
+  door: ReporterDoor,
   event: FunctionUrlEvent,
 ): Promise<FunctionUrlResult> => {
   const reporter = await reporterOf(door, event)
-  const reports = reportsOf(bodyOf(event))
+  const reports = reportsOf(parseBody(textOfEvent(event)))
   const at = platform.clock.now().toISOString()
   const recorded = await recordOutcomes(platform.db, { ...reporter, reports, at })
   if (recorded.kind !== "recorded") throw refusalOf(recorded, reporter)
@@ -68,7 +59,11 @@ const report = async (
   if (waves && wave?.kind === "unhealthy") await trip(platform, reporter, waves, wave, requestId)
   return {
     statusCode: 202,
-    headers: { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" },
+    headers: {
+      "content-type": "application/json; charset=utf-8",
+      "x-content-type-options": "nosniff",
+      "cache-control": "no-store",
+    },
     body: JSON.stringify({
       accepted: reports.length - ignored.length,
       ignored,
@@ -83,7 +78,7 @@ const ALLOW = "POST"
 
 const route = async (
   platform: OutcomesPlatform,
-  door: Door,
+  door: ReporterDoor,
   event: FunctionUrlEvent,
 ): Promise<FunctionUrlResult> => {
   if (event.rawPath !== PATH) throw new Refusal("ROUTE_UNKNOWN", "Nothing is served at this path.")
@@ -97,7 +92,7 @@ export const createOutcomes = (platform: OutcomesPlatform): FunctionUrlHandler =
   const door = doorOf(platform)
   return async (event) => {
     try {
-      return await route(platform, door, event)
+      return await answeredWithin(LIMITS_MS.write, () => route(platform, door, event))
     } catch (thrown) {
       const { status, headers, body } = problemReply(thrown, event.requestContext.requestId, platform.log)
       const allow: Record<string, string> = status === 405 ? { allow: ALLOW } : {}

@@ -5,6 +5,7 @@ import { parseTenantId, type TenantId, type TokenId } from "../../core/ids.ts"
 import { findToken } from "../../db/queries/find-token.ts"
 import { authenticate, type Door, keptToken } from "../http/auth.ts"
 import type { FunctionUrlEvent } from "../http/events.ts"
+import { createFailures, type Failures } from "../http/failures.ts"
 import { readerVerifier } from "../http/tokens.ts"
 import type { OutcomesPlatform } from "../platform/compose-outcomes.ts"
 
@@ -15,7 +16,11 @@ export interface Reporter {
   tokenId: TokenId
 }
 
-export const doorOf = ({ settings, clock, db }: OutcomesPlatform): Door => ({
+/** A door that counts who is turned away. */
+export type ReporterDoor = Door & { failures: Failures }
+
+export const doorOf = ({ settings, clock, db, attempts }: OutcomesPlatform): ReporterDoor => ({
+  failures: createFailures({ attempts, edgeSecret: settings.edgeSecret }),
   startupTokenHash: null,
   verifyReader: readerVerifier(settings.readerPublicKeys),
   now: () => clock.now(),
@@ -42,11 +47,13 @@ const tenantOf = (principal: Principal, named: string | undefined): TenantId => 
 
 /**
  * Only who reads as an application may report: signed for one environment, so nobody else's word moves a rollout.
- * Throws UNAUTHENTICATED, FORBIDDEN, TENANT_UNNAMED, TENANT_NOT_FOUND.
+ * Throws UNAUTHENTICATED, AUTHENTICATION_LIMITED, FORBIDDEN, TENANT_UNNAMED, TENANT_NOT_FOUND.
  */
-export const reporterOf = async (door: Door, event: FunctionUrlEvent): Promise<Reporter> => {
+export const reporterOf = async (door: ReporterDoor, event: FunctionUrlEvent): Promise<Reporter> => {
   const { headers } = event
-  const principal = await authenticate(door, headers.authorization)
+  const principal = await door.failures.watch(event, headers.authorization, () =>
+    authenticate(door, headers.authorization),
+  )
   const { environment, tokenId, roles } = principal
   // Admins may do all else; but they see no configuration fail.
   const reads = roles.includes("reader") && tokenId !== "startup" && environment !== null

@@ -11,6 +11,9 @@ export const viewKeys = (tenantId: TenantId, viewId: ViewId, chunks: number): st
   return chunks === 1 ? [whole] : Array.from({ length: chunks }, (_, index) => `${whole}:${index}`)
 }
 
+/** A pattern for all keys of a tenant: a slug holds nothing that a pattern would take for its own. */
+export const keysOfTenant = (tenantId: TenantId): string => `hotswap:{${tenantId}}:*`
+
 /** How far the platform and the tiers have moved: scope to pointer sequence number. */
 export const marksKey = (environment: Environment): string => `hotswap:marks:${environment}`
 export const markFields = (tier: Tier): [ScopeId, ScopeId] => [PLATFORM, tierScope(tier)]

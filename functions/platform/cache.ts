@@ -5,7 +5,7 @@ import { parseRevision } from "../../core/release/revision.ts"
 import { type View, verifyView, viewBits } from "../../core/release/view.ts"
 import type { Background } from "./background.ts"
 import { createBreaker } from "./breaker.ts"
-import { eventsChannel, markFields, marksKey, pointerKey, viewKeys } from "./cache-keys.ts"
+import { eventsChannel, keysOfTenant, markFields, marksKey, pointerKey, viewKeys } from "./cache-keys.ts"
 import { RAISE_MARK, SWAP_POINTER } from "./cache-scripts.ts"
 import type { Clock } from "./clock.ts"
 import type { Log } from "./log.ts"
@@ -50,6 +50,8 @@ export interface CachePort {
   raiseMark(mark: Mark): Promise<void>
   publish(event: MoveEvent): Promise<void>
   ping(): Promise<void>
+  /** Takes away all that is kept of a tenant; returns how many keys that were. */
+  forget(tenantId: TenantId): Promise<number>
 }
 
 /** Views never change; they go when nobody has needed to write them for this long. */
@@ -58,6 +60,9 @@ const VIEW_TTL_SECONDS = 3_600
 const BATCH_CHARACTERS = 512 * 1_024
 /** Clocks of two machines may differ by this much before a time counts as being of the future. */
 export const CLOCK_SKEW_MS = 2_000
+
+/** How many keys are looked at in one round trip. */
+const SCAN_COUNT = "1000"
 
 const ALL_MARKS: readonly ScopeId[] = [PLATFORM, ...TIERS.map(tierScope)]
 
@@ -174,6 +179,20 @@ export const createCache = (deps: {
     },
     async ping() {
       await run([["PING"]])
+    },
+    async forget(tenantId) {
+      let gone = 0
+      let cursor = "0"
+      do {
+        const [reply] = await run([["SCAN", cursor, "MATCH", keysOfTenant(tenantId), "COUNT", SCAN_COUNT]])
+        const [next, keys] = Array.isArray(reply) ? reply : []
+        if (Array.isArray(keys) && keys.length > 0) {
+          await run([["UNLINK", ...(keys as string[])]])
+          gone += keys.length
+        }
+        cursor = String(next)
+      } while (cursor !== "0")
+      return gone
     },
   }
 }

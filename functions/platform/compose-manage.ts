@@ -1,7 +1,9 @@
 import { type Database, openDatabase } from "../../db/client.ts"
+import { type Attempts, createAttempts } from "./attempts.ts"
 import type { CachePort } from "./cache.ts"
 import { type Basics, composeBasics, composeCache, type Overrides } from "./compose.ts"
 import { type Ids, systemIds } from "./ids.ts"
+import { composeKeys, type Keys } from "./keys/compose-keys.ts"
 import { composeMessenger, type Messenger } from "./messages/messenger.ts"
 import type { Pacer } from "./pacer.ts"
 import { pacerFor } from "./pacer-aws.ts"
@@ -10,11 +12,17 @@ import { pointerReading } from "./reading-postgres.ts"
 import { upstashSender } from "./redis-upstash.ts"
 import { readSettings, type Settings } from "./settings.ts"
 import { createSns, type Sns } from "./sns.ts"
+import { createTokenUses, type TokenUses } from "./token-uses.ts"
 
 const REQUIRED = ["databaseUrl", "databaseSystemUrl", "redisUrl", "redisToken", "readerKeys"] as const
+/** Without it every caller would have the address of the edge, and be counted as one. */
+const WHEN_DEPLOYED = ["edgeSecret"] as const
+
+/** Below the time a request has: so it is the server who gives up first, and the connection stays sound. */
+const STATEMENT_LIMIT_MS = 2_250
 
 /** What manages: tenants, configs, changes, approvals, tokens. */
-export interface ManagePlatform extends Basics {
+export interface ManagePlatform extends Basics, Keys {
   settings: Settings<(typeof REQUIRED)[number]>
   ids: Ids
   /** As the role that sees one tenant at a time. */
@@ -25,6 +33,8 @@ export interface ManagePlatform extends Basics {
   publisher: Publisher
   messenger: Messenger
   sns: Sns
+  attempts: Attempts
+  tokenUses: TokenUses
   /** Absent where a clock in the same process paces rollouts. */
   pacer: Pacer | undefined
   close(): Promise<void>
@@ -35,17 +45,25 @@ export const composeManage = (
   variables: Readonly<Record<string, string | undefined>>,
   overrides: Overrides & { ids?: Ids } = {},
 ): ManagePlatform => {
-  const settings = readSettings(variables, REQUIRED)
+  const settings = readSettings(variables, REQUIRED, WHEN_DEPLOYED)
   const basics = composeBasics("manage", overrides)
-  const db = openDatabase({ url: settings.databaseUrl, applicationName: "hotswap-manage" })
+  const db = openDatabase({
+    url: settings.databaseUrl,
+    applicationName: "hotswap-manage",
+    deadlineMs: STATEMENT_LIMIT_MS,
+  })
   const system = openDatabase({
     url: settings.databaseSystemUrl,
     applicationName: "hotswap-manage-system",
+    deadlineMs: STATEMENT_LIMIT_MS,
     max: 2,
   })
+  const keys = composeKeys(variables, settings, { db, clock: basics.clock })
   const cache = composeCache(basics, settings, upstashSender)
+  const send = upstashSender({ url: settings.redisUrl, token: settings.redisToken })
   return {
     ...basics,
+    ...keys,
     settings,
     ids: overrides.ids ?? systemIds,
     db,
@@ -55,6 +73,8 @@ export const composeManage = (
     messenger: composeMessenger(settings),
     pacer: pacerFor(settings, db),
     sns: createSns(),
+    attempts: createAttempts({ ...basics, send }),
+    tokenUses: createTokenUses({ ...basics, send }),
     close: async () => {
       await Promise.all([db.close(), system.close()])
     },

@@ -1,5 +1,7 @@
 import { type Database, openDatabase } from "../../db/client.ts"
 import { type Basics, composeBasics, type Overrides } from "./compose.ts"
+import { composeKeys } from "./keys/compose-keys.ts"
+import type { Vault } from "./keys/vault.ts"
 import { composeMessenger, type Messenger } from "./messages/messenger.ts"
 import { readSettings } from "./settings.ts"
 
@@ -9,6 +11,8 @@ export interface NotifyPlatform extends Basics {
   db: Database
   /** As the role of the few cross-tenant queries. */
   system: Database
+  /** Opens what messages are signed with, or posted to. */
+  vault: Vault | undefined
   messenger: Messenger
   /** From 0 to 1, for the times of repeated attempts. */
   chance(): number
@@ -27,8 +31,10 @@ export const composeNotify = (
     applicationName: "hotswap-notify-system",
     max: 1,
   })
+  const basics = composeBasics("notify", overrides)
   return {
-    ...composeBasics("notify", overrides),
+    ...basics,
+    vault: composeKeys(variables, settings, { db, clock: basics.clock }).vault,
     db,
     system,
     messenger: composeMessenger(settings),

@@ -1,4 +1,5 @@
 import { type Database, openDatabase } from "../../db/client.ts"
+import { type Attempts, createAttempts } from "./attempts.ts"
 import { type Basics, composeBasics, composeCache, type Overrides } from "./compose.ts"
 import type { Pacer } from "./pacer.ts"
 import { pacerFor } from "./pacer-aws.ts"
@@ -8,15 +9,21 @@ import { upstashSender } from "./redis-upstash.ts"
 import { readSettings, type Settings } from "./settings.ts"
 
 const REQUIRED = ["databaseUrl", "databaseSystemUrl", "redisUrl", "redisToken", "readerPublicKeys"] as const
+/** Without it every caller would have the address of the edge, and be counted as one. */
+const WHEN_DEPLOYED = ["edgeSecret"] as const
+
+/** Below the time a request has: so it is the server who gives up first, and the connection stays sound. */
+const STATEMENT_LIMIT_MS = 2_250
 
 /** What hears the clients: one tenant at a time, and no key that could sign anything. */
 export interface OutcomesPlatform extends Basics {
-  settings: Pick<Settings<(typeof REQUIRED)[number]>, "environments" | "readerPublicKeys">
+  settings: Pick<Settings<(typeof REQUIRED)[number]>, "environments" | "readerPublicKeys" | "edgeSecret">
   /** As the role that sees one tenant at a time. */
   db: Database
   /** As the role of the few cross-tenant queries: how many tenants a wave has reached. */
   system: Database
   publisher: Publisher
+  attempts: Attempts
   /** Absent where a clock in the same process paces rollouts. */
   pacer: Pacer | undefined
   close(): Promise<void>
@@ -27,12 +34,17 @@ export const composeOutcomes = (
   variables: Readonly<Record<string, string | undefined>>,
   overrides: Overrides = {},
 ): OutcomesPlatform => {
-  const settings = readSettings(variables, REQUIRED)
+  const settings = readSettings(variables, REQUIRED, WHEN_DEPLOYED)
   const basics = composeBasics("outcomes", overrides)
-  const db = openDatabase({ url: settings.databaseUrl, applicationName: "hotswap-outcomes" })
+  const db = openDatabase({
+    url: settings.databaseUrl,
+    applicationName: "hotswap-outcomes",
+    deadlineMs: STATEMENT_LIMIT_MS,
+  })
   const system = openDatabase({
     url: settings.databaseSystemUrl,
     applicationName: "hotswap-outcomes-system",
+    deadlineMs: STATEMENT_LIMIT_MS,
     max: 1,
   })
   const cache = composeCache(basics, settings, upstashSender)
@@ -43,6 +55,10 @@ export const composeOutcomes = (
     system,
     publisher: createPublisher({ reading: pointerReading(db), cache, clock: basics.clock }),
     pacer: pacerFor(settings, db),
+    attempts: createAttempts({
+      ...basics,
+      send: upstashSender({ url: settings.redisUrl, token: settings.redisToken }),
+    }),
     close: async () => {
       await Promise.all([db.close(), system.close()])
     },

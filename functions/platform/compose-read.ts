@@ -1,10 +1,12 @@
 import { openReader } from "../../db/reader.ts"
+import { type Attempts, createAttempts } from "./attempts.ts"
 import type { CachePort } from "./cache.ts"
 import { type Basics, composeBasics, composeCache, type Overrides } from "./compose.ts"
 import type { Reading } from "./reading.ts"
 import { postgresReading } from "./reading-postgres.ts"
 import { restSender } from "./redis-rest.ts"
 import { readSettings, type Settings } from "./settings.ts"
+import { createTokenUses, type TokenUses } from "./token-uses.ts"
 
 const REQUIRED = ["databaseReadUrl", "redisUrl", "redisToken", "readerPublicKeys", "edgeSecret"] as const
 
@@ -12,15 +14,23 @@ const REQUIRED = ["databaseReadUrl", "redisUrl", "redisToken", "readerPublicKeys
 export interface ReadPlatform extends Basics {
   settings: Pick<
     Settings<(typeof REQUIRED)[number]>,
-    "readerPublicKeys" | "edgeSecret" | "adminTokenHash" | "environments" | "cacheTtlSeconds"
+    | "readerPublicKeys"
+    | "edgeSecret"
+    | "adminTokenHash"
+    | "environments"
+    | "cacheTtlSeconds"
+    | "jwtIssuers"
+    | "outboundAllow"
   >
   reading: Reading
   cache: CachePort
+  attempts: Attempts
+  tokenUses: TokenUses
   close(): Promise<void>
 }
 
-/** A reader has better things to do than to wait for a database that does not answer. */
-const READ_DEADLINE_MS = 1_500
+/** Below the time a reader has: so it is the server who gives up first, and the connection stays sound. */
+const READ_DEADLINE_MS = 500
 
 /** Throws SettingsError. Nothing is connected before the first request needs it. */
 export const composeRead = (
@@ -34,11 +44,14 @@ export const composeRead = (
     applicationName: "hotswap-read",
     deadlineMs: READ_DEADLINE_MS,
   })
+  const send = restSender({ url: settings.redisUrl, token: settings.redisToken })
   return {
     ...basics,
     settings,
     reading: postgresReading(db, settings.environments),
     cache: composeCache(basics, settings, restSender),
+    attempts: createAttempts({ ...basics, send }),
+    tokenUses: createTokenUses({ ...basics, send }),
     close: () => db.close(),
   }
 }

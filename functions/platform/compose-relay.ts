@@ -1,20 +1,46 @@
+import type { TenantId } from "../../core/ids.ts"
 import { type Database, openDatabase } from "../../db/client.ts"
+import { type BlobStore, diskBlobStore } from "./blob-store.ts"
+import { s3BlobStore } from "./blob-store-s3.ts"
 import type { CachePort } from "./cache.ts"
+import { type CheckpointSigner, checkpointSigner } from "./checkpoint-signer.ts"
+import type { Clock } from "./clock.ts"
 import { type Basics, composeBasics, composeCache, type Overrides } from "./compose.ts"
+import { composeKeys } from "./keys/compose-keys.ts"
+import type { Vault } from "./keys/vault.ts"
 import { createPublisher, type Publisher } from "./publish.ts"
 import { pointerReading } from "./reading-postgres.ts"
 import { upstashSender } from "./redis-upstash.ts"
 import { readSettings, type Settings } from "./settings.ts"
+import { shredKeys } from "./shred.ts"
 
 const REQUIRED = ["databaseReadUrl", "databaseSystemUrl", "redisUrl", "redisToken"] as const
 
-/** The relay's parts: it reads pointers, takes marks away, and writes to Redis. */
+/** The relay's parts: it reads pointers, takes marks away, writes to Redis, and signs audit chains. */
 export interface RelayPlatform extends Basics {
   settings: Settings<(typeof REQUIRED)[number]>
   system: Database
+  /** As the role that sees one tenant at a time; absent: nothing is erased. */
+  db?: Database | undefined
+  /** Absent: nothing is sealed anew. */
+  vault?: Vault | undefined
   cache: CachePort
   publisher: Publisher
+  /** Absent: no audit chain is signed. */
+  signer?: CheckpointSigner | undefined
+  blobs?: BlobStore | undefined
+  /** Destroys the keys that a tenant's secrets are sealed with. */
+  shred?: ((tenantId: TenantId) => Promise<Readonly<Record<string, number>>>) | undefined
   close(): Promise<void>
+}
+
+const blobsOf = (
+  variables: Readonly<Record<string, string | undefined>>,
+  { blobBucket, blobDirectory }: RelayPlatform["settings"],
+  clock: Clock,
+): BlobStore | undefined => {
+  if (blobBucket) return s3BlobStore({ bucket: blobBucket, variables, clock })
+  return blobDirectory ? diskBlobStore(blobDirectory) : undefined
 }
 
 /** Throws SettingsError. Nothing is connected before the first sweep needs it. */
@@ -30,15 +56,24 @@ export const composeRelay = (
     max: 4,
   })
   const system = openDatabase({ url: settings.databaseSystemUrl, applicationName: "hotswap-relay", max: 2 })
+  const db = settings.databaseUrl
+    ? openDatabase({ url: settings.databaseUrl, applicationName: "hotswap-relay-app", max: 1 })
+    : undefined
+  const keys = db && composeKeys(variables, settings, { db, clock: basics.clock })
   const cache = composeCache(basics, settings, upstashSender)
   return {
     ...basics,
     settings,
     system,
+    db,
+    vault: keys?.vault,
     cache,
     publisher: createPublisher({ reading: pointerReading(reading), cache, clock: basics.clock }),
+    signer: settings.auditKey ? checkpointSigner(settings.auditKey) : undefined,
+    blobs: blobsOf(variables, settings, basics.clock),
+    shred: db && (async (tenantId) => ({ ...(await shredKeys({ db, ...keys }, tenantId)) })),
     close: async () => {
-      await Promise.all([reading.close(), system.close()])
+      await Promise.all([reading.close(), system.close(), db?.close()])
     },
   }
 }

@@ -10,9 +10,13 @@ import type { ChangeId, ConfigKey, ReleaseId, ScopeId } from "../../core/ids.ts"
 import type { Database, Runner } from "../../db/client.ts"
 import { readMoves } from "../../db/queries/moves.ts"
 import { commitScope, loadScope, withLockedScope } from "../../db/queries/scope.ts"
+import { lastSecrets } from "../../db/queries/secrets.ts"
 import { clearMark } from "../../db/system.ts"
+import { inTenant } from "../../db/tenant.ts"
 import type { Background } from "./background.ts"
 import type { Clock } from "./clock.ts"
+import { keepSecrets } from "./keys/keep-secrets.ts"
+import type { Vault } from "./keys/vault.ts"
 import type { Log } from "./log.ts"
 import { type Pacer, pace } from "./pacer.ts"
 import { policyIn } from "./policies.ts"
@@ -29,6 +33,8 @@ export interface MutatePlatform {
   publisher: { publish(scope: ScopeId, environment: Environment): Promise<boolean> }
   /** Absent where a clock in the same process looks often enough. */
   pacer?: Pacer | undefined
+  /** Absent where nothing secret is ever written. */
+  vault?: Vault | undefined
 }
 
 /** A reply whose fields named in `stamps` get the time of the commit. */
@@ -74,11 +80,12 @@ interface More {
   releases: readonly ReleaseId[]
   keys: readonly ConfigKey[]
   changes: readonly ChangeId[]
+  secrets: readonly ConfigKey[]
 }
 
 type Attempt = Mutated | { kind: "conflict" }
 
-const NO_MORE: More = { allChunks: false, releases: [], keys: [], changes: [] }
+const NO_MORE: More = { allChunks: false, releases: [], keys: [], changes: [], secrets: [] }
 /** A decision asks for each kind of thing once at most, or twice where what it was given leads on. */
 const LOADS_MAX = 6
 const TURN_LIMIT_MS = 250
@@ -106,6 +113,7 @@ const contextOf = async (
   { command, requestId }: Mutation,
   state: ScopeState,
   runner: Runner,
+  { secrets }: More,
 ): Promise<DecideContext> => {
   const now = platform.clock.now().toISOString()
   const policy = policyIn(platform, state)
@@ -115,6 +123,13 @@ const contextOf = async (
     policy,
     requestId,
     ...(await reportsFor(command, state, runner)),
+    ...(secrets.length === 0
+      ? {}
+      : {
+          secrets: await inTenant(runner, platform.db, state.scope, (tx) =>
+            lastSecrets(tx, state.environment, secrets),
+          ),
+        }),
     ...(command.type === "rollback_to" ? { moves: await movesSince(state, now, policy, runner) } : {}),
   }
 }
@@ -140,6 +155,8 @@ const moreFor = (decision: Decision, more: More): More | null => {
       return { ...more, keys: [...more.keys, ...decision.keys] }
     case "needs_changes":
       return { ...more, changes: [...more.changes, ...decision.changes] }
+    case "needs_secrets":
+      return { ...more, secrets: decision.keys }
     default:
       return null
   }
@@ -155,7 +172,7 @@ const settle = async (platform: MutatePlatform, mutation: Mutation, runner: Runn
     if (state.status === "suspended" && !mutation.evenSuspended)
       throw new Refusal("TENANT_SUSPENDED", `The tenant "${mutation.scope}" is suspended.`)
     mutation.check?.(state)
-    const context = await contextOf(platform, mutation, state, runner)
+    const context = await contextOf(platform, mutation, state, runner, more)
     if (isOutrun(state, context)) return { kind: "conflict" as const }
     const decision = decide(state, mutation.command, context)
     const next = moreFor(decision, more)
@@ -183,6 +200,8 @@ const attempt = async (platform: MutatePlatform, mutation: Mutation, runner: Run
   if (decision.kind === "nothing") return decision
   if (decision.kind === "refused") throw refuse(decision)
   if (decision.kind !== "commit") throw new Error(`undecided: ${decision.kind}`)
+  const { scope, environment, secrets = [] } = decision.commit
+  if (!(await keepSecrets(platform, runner, scope, environment, secrets))) return { kind: "conflict" }
   const decided: Decided = { state, ...decision }
   const reply = mutation.reply(decided)
   const kept = mutation.idempotency ? { ...mutation.idempotency, reply } : undefined

@@ -1,11 +1,8 @@
-import { lookup } from "node:dns/promises"
 import { type IncomingMessage, request as plainRequest } from "node:http"
 import { request as secureRequest } from "node:https"
 import { isIP, type LookupFunction } from "node:net"
 import { type Block, judgeAddress } from "./addresses.ts"
-
-/** Every address a name has, as the connection would get them. */
-export type Resolve = (hostname: string) => Promise<readonly string[]>
+import { createResolve, type Resolve } from "./resolve.ts"
 
 export interface OutboundRequest {
   url: string
@@ -13,6 +10,8 @@ export interface OutboundRequest {
   body: string
   deadlineMs: number
 }
+/** Reads what is found there, as `post` sends: nothing else differs. */
+export type OutboundLookup = Omit<OutboundRequest, "body">
 export interface OutboundReply {
   status: number
   retryAfter: string | null
@@ -20,10 +19,11 @@ export interface OutboundReply {
   body: string
 }
 
-/** Posts to URLs that tenants have named, without letting them reach what only this machine can. */
+/** Calls URLs that others have named, without letting them reach what only this machine can. */
 export interface Outbound {
   /** Follows no redirect. Throws {@link UrlRefused}, or {@link NotReached} with the reason in words. */
   post(request: OutboundRequest): Promise<OutboundReply>
+  get(request: OutboundLookup): Promise<OutboundReply>
   /** Throws {@link UrlRefused} for what `post` would not be sent to, as far as can be told now. */
   check(url: string): Promise<void>
 }
@@ -56,13 +56,10 @@ const REPLY_BYTES_MAX = 65_536
 const RESOLVE_MS = 5_000
 const PORTS = new Set(["", "443", "80", "8443", "8080"])
 
-const systemResolve: Resolve = async (hostname) =>
-  (await lookup(hostname, { all: true, verbatim: true })).map(({ address }) => address)
-
 /** `allowed`: blocks of addresses that are reached although they are not public, and without TLS too. */
 export const createOutbound = ({
   allowed,
-  resolve = systemResolve,
+  resolve = createResolve(),
 }: {
   allowed: readonly Block[]
   resolve?: Resolve
@@ -77,14 +74,19 @@ export const createOutbound = ({
     if (judged.has("public")) mustBeUsual(url)
     return { url, addresses }
   }
+  const call = async (
+    method: "GET" | "POST",
+    request: OutboundLookup & { body?: string },
+  ): Promise<OutboundReply> => {
+    const startedAtMs = performance.now()
+    const target = await checked(request.url, request.deadlineMs)
+    const leftMs = request.deadlineMs - (performance.now() - startedAtMs)
+    return await send(target, method, request, Math.max(1, Math.ceil(leftMs)))
+  }
   return {
     check: async (url) => void (await checked(url, RESOLVE_MS)),
-    post: async (request) => {
-      const startedAtMs = performance.now()
-      const target = await checked(request.url, request.deadlineMs)
-      const leftMs = request.deadlineMs - (performance.now() - startedAtMs)
-      return await send(target, request, Math.max(1, Math.ceil(leftMs)))
-    },
+    post: (request) => call("POST", request),
+    get: (request) => call("GET", request),
   }
 }
 
@@ -136,7 +138,8 @@ const pinned =
 
 const send = (
   { url, addresses }: Checked,
-  { headers, body }: OutboundRequest,
+  method: "GET" | "POST",
+  { headers, body }: OutboundLookup & { body?: string },
   deadlineMs: number,
 ): Promise<OutboundReply> => {
   const deadline = AbortSignal.timeout(deadlineMs)
@@ -148,8 +151,12 @@ const send = (
     }
     const start = url.protocol === "https:" ? secureRequest : plainRequest
     const request = start(url, {
-      method: "POST",
-      headers: { ...headers, "content-length": Buffer.byteLength(body), connection: "close" },
+      method,
+      headers: {
+        ...headers,
+        ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),
+        connection: "close",
+      },
       // A connection of its own: one that is kept could be to an address that was checked for somebody else.
       agent: false,
       lookup: pinned(addresses),

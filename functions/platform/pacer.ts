@@ -1,6 +1,7 @@
 import type { ChangeState, Instant } from "../../core/change/change.ts"
 import type { Commit } from "../../core/change/scope-state.ts"
 import type { ChangeId } from "../../core/ids.ts"
+import { unhurried } from "../../db/deadline.ts"
 import type { Background } from "./background.ts"
 
 /**
@@ -45,7 +46,8 @@ export const pace = (
   for (const { change, isNew, dueAt } of changes) {
     const { changeId } = change.content
     const awaited = awaitedBy(change.status, dueAt)
-    if (isNew && awaited !== "nothing") background.waitUntil(pacer.begin(changeId))
-    if (!isNew && awaited !== "somebody") background.waitUntil(pacer.moved(changeId))
+    // A token taken from the database has to get back there, whatever time is left to the request.
+    if (isNew && awaited !== "nothing") background.waitUntil(unhurried(() => pacer.begin(changeId)))
+    if (!isNew && awaited !== "somebody") background.waitUntil(unhurried(() => pacer.moved(changeId)))
   }
 }

@@ -1,6 +1,7 @@
 import type { Environment } from "../../core/environment.ts"
 import { isTenant, layerOf, type ScopeId, type TenantId, type ViewId } from "../../core/ids.ts"
 import { formatRevision } from "../../core/release/revision.ts"
+import { unhurried } from "../../db/deadline.ts"
 import { type CachePort, CacheUnavailable } from "./cache.ts"
 import type { Clock } from "./clock.ts"
 import { createLru } from "./lru.ts"
@@ -64,6 +65,8 @@ export const createPublisher = (deps: {
   }
 
   return {
-    publish: (scope, environment) => trailing(`${environment}/${scope}`, () => publish(scope, environment)),
+    // It outlives the request that moved something, and whoever comes in between waits for it, too.
+    publish: (scope, environment) =>
+      trailing(`${environment}/${scope}`, () => unhurried(() => publish(scope, environment))),
   }
 }

@@ -7,8 +7,10 @@ export type RedisCommand =
   | readonly ["SET", key: string, value: string, "EX", seconds: string]
   | readonly ["EVAL", script: string, keyCount: "1", key: string, ...args: string[]]
   | readonly ["PUBLISH", channel: string, message: string]
+  | readonly ["SCAN", cursor: string, "MATCH", pattern: string, "COUNT", count: string]
+  | readonly ["UNLINK", ...keys: string[]]
 
-export type RedisReply = string | number | null | readonly (string | null)[]
+export type RedisReply = string | number | null | readonly (string | null | readonly string[])[]
 
 /**
  * Sends commands in one round trip and gives one reply for each. Tries once, for at most its deadline,

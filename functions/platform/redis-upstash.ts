@@ -23,6 +23,10 @@ const add = (pipeline: AnyPipeline, command: RedisCommand): unknown => {
       return pipeline.set(command[1], command[2], { ex: Number(command[4]) })
     case "EVAL":
       return pipeline.eval(command[1], [command[3]], command.slice(4))
+    case "SCAN":
+      return pipeline.scan(command[1], { match: command[3], count: Number(command[5]) })
+    case "UNLINK":
+      return pipeline.unlink(...command.slice(1))
     case "PUBLISH":
       return pipeline.publish(command[1], command[2])
     default:

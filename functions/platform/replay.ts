@@ -4,7 +4,7 @@ import { Refusal } from "../../core/errors.ts"
 export interface Idempotency {
   /** Unique within a scope: no two principals share one. */
   key: string
-  /** SHA-256 over the request: the same key with another request is refused. */
+  /** HMAC-SHA-256 over the request: the same key with another request is refused. */
   fingerprint: string
 }
 

@@ -1,7 +1,11 @@
 import { createHash } from "node:crypto"
 import { isIP } from "node:net"
+import { isAbsolute } from "node:path"
 import type { JSONWebKeySet } from "jose"
 import { DEFAULT_ENVIRONMENTS, type Environment, parseEnvironments } from "../../core/environment.ts"
+import { isDeployed, notToBeDeployed } from "./deployed.ts"
+import { type JwtIssuer, parseJwtIssuers } from "./jwt-issuers.ts"
+import { parseProcessing } from "./processing.ts"
 import { parseMailbox, parseSmtpUrl } from "./smtp-url.ts"
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -39,8 +43,7 @@ const ADMIN_TOKEN = /^(?!hsr_)[\x21-\x7e]{1,8192}$/
 /** Is a start-up token so short that it could be guessed? On AWS it is refused, elsewhere it is its owner's business. */
 export const isWeakAdminToken = (token: string): boolean => token.length < ADMIN_TOKEN_LENGTH
 
-const adminTokenHash = (text: string, variables: Variables): string => {
-  if (variables.AWS_LAMBDA_FUNCTION_NAME !== undefined) atLeast(ADMIN_TOKEN_LENGTH)(text)
+const adminTokenHash = (text: string): string => {
   if (!ADMIN_TOKEN.test(text))
     throw new Error("is not 1 to 8192 printable ASCII characters without spaces, or begins with hsr_")
   return createHash("sha256").update(text).digest("hex")
@@ -69,6 +72,12 @@ const secondsOf = (text: string): number => {
   return seconds
 }
 
+const daysOf = (text: string): number => {
+  const days = Number(text)
+  if (!/^\d{1,3}$/.test(text) || days > 365) throw new Error("is not a whole number of days from 0 to 365")
+  return days
+}
+
 const BITS: Readonly<Record<number, number>> = { 4: 32, 6: 128 }
 
 /** Blocks of addresses, each as it was written. */
@@ -80,12 +89,47 @@ const blocksOf = (text: string): readonly string[] =>
     return one.trim()
   })
 
+/** Each as a browser sends it, so that comparing is all there is to do: no wildcard, no `null`. */
+const originsOf = (text: string): readonly string[] =>
+  text.split(",").map((one) => {
+    const origin = one.trim()
+    const url = URL.parse(origin)
+    const isSafe = url?.protocol === "https:" || (url?.protocol === "http:" && LOOPBACK.test(url.hostname))
+    if (url?.origin !== origin || !isSafe || origin.includes("*"))
+      throw new Error("is not a list of origins like https://console.example.com,https://host:8443")
+    return origin
+  })
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
+
 const environmentsOf = (text: string): readonly Environment[] => parseEnvironments(text)
+
+const directoryOf = (text: string): string => {
+  if (!isAbsolute(text)) throw new Error("is not the whole path of a folder")
+  return text
+}
+
+const BUCKET = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/
+
+/** Without dots, which S3's certificate does not cover. */
+const bucketName = (text: string): string => {
+  if (!BUCKET.test(text)) throw new Error("is not the name of a bucket")
+  return text
+}
 
 const STATE_MACHINE = /^arn:[a-z-]+:states:[a-z0-9-]+:\d{12}:stateMachine:[A-Za-z0-9_-]{1,80}$/
 
 const stateMachineArn = (text: string): string => {
   if (!STATE_MACHINE.test(text)) throw new Error("is not the ARN of a state machine")
+  return text
+}
+
+const ALIAS = /^[A-Za-z0-9_-]+(?:\/[A-Za-z0-9_-]+)*$/
+const ALIAS_LENGTH_MAX = 150
+
+const kmsAlias = (text: string): string => {
+  if (!ALIAS.test(text) || text.startsWith("aws") || text.length > ALIAS_LENGTH_MAX)
+    throw new Error("is not the beginning of an alias, like hotswap/prod")
   return text
 }
 
@@ -102,6 +146,17 @@ const SETTINGS = {
   adminTokenHash: { variable: "HOTSWAP_ADMIN_TOKEN", parse: adminTokenHash },
   /** What paces rollouts on AWS; elsewhere a clock in the same process does. */
   stateMachineArn: { variable: "HOTSWAP_STATE_MACHINE_ARN", parse: stateMachineArn },
+  /** What signs the audit's checkpoints, and what they are checked with. */
+  auditKey: { variable: "HOTSWAP_AUDIT_KEY", parse: keySet },
+  auditPublicKey: { variable: "HOTSWAP_AUDIT_PUBLIC_KEY", parse: keySet },
+  /** Where what is written once is kept: a folder, or a bucket. */
+  blobDirectory: { variable: "HOTSWAP_BLOB_DIRECTORY", parse: directoryOf },
+  blobBucket: { variable: "HOTSWAP_BLOB_BUCKET", parse: bucketName },
+  /** What secrets are sealed under: a folder with the master key, or what KMS keys' aliases begin with. */
+  keyDirectory: { variable: "HOTSWAP_KEY_DIRECTORY", parse: directoryOf },
+  kmsAlias: { variable: "HOTSWAP_KMS_ALIAS", parse: kmsAlias },
+  /** What the operator says for records of processing. */
+  processing: { variable: "HOTSWAP_PROCESSING", parse: parseProcessing },
   /** Where a message's link leads. */
   consoleUrl: { variable: "HOTSWAP_CONSOLE_URL", parse: httpUrl },
   smtpServer: { variable: "SMTP_URL", parse: parseSmtpUrl },
@@ -111,6 +166,16 @@ const SETTINGS = {
 const DEFAULTED = {
   environments: { variable: "HOTSWAP_ENVIRONMENTS", parse: environmentsOf, fallback: DEFAULT_ENVIRONMENTS },
   cacheTtlSeconds: { variable: "HOTSWAP_CACHE_TTL_SECONDS", parse: secondsOf, fallback: 300 },
+  /** From a tenant's deletion until all of it is destroyed. */
+  eraseAfterDays: { variable: "HOTSWAP_ERASE_AFTER_DAYS", parse: daysOf, fallback: 7 },
+  /** Whose word about people is taken. */
+  jwtIssuers: {
+    variable: "HOTSWAP_JWT_ISSUERS",
+    parse: parseJwtIssuers,
+    fallback: [] as readonly JwtIssuer[],
+  },
+  /** Web pages of these origins may call from a browser. */
+  corsOrigins: { variable: "HOTSWAP_CORS_ORIGINS", parse: originsOf, fallback: [] as readonly string[] },
   /** Addresses that messages are sent to although they are not public. */
   outboundAllow: { variable: "HOTSWAP_OUTBOUND_ALLOW", parse: blocksOf, fallback: [] as readonly string[] },
 } as const
@@ -124,20 +189,24 @@ export type Settings<Required extends SettingName = never> = {
 } & {
   readonly environments: readonly Environment[]
   readonly cacheTtlSeconds: number
+  readonly eraseAfterDays: number
   readonly outboundAllow: readonly string[]
+  readonly jwtIssuers: readonly JwtIssuer[]
+  readonly corsOrigins: readonly string[]
 }
 
 /**
  * Reads the environment variables once, at the start. Throws {@link SettingsError} with one line for each
- * that is missing though required, or is not what it should be; the values themselves are never told.
+ * that is missing though required, always or `whenDeployed`, or is not what it should be; the values themselves are never told.
  */
 export const readSettings = <Required extends SettingName>(
   variables: Variables,
   required: readonly Required[],
+  whenDeployed: readonly SettingName[] = [],
 ): Settings<Required> => {
   const problems: string[] = []
   const read = <T>(
-    setting: { variable: string; parse: (text: string, variables: Variables) => T },
+    setting: { variable: string; parse: (text: string) => T },
     isRequired: boolean,
   ): T | null => {
     const text = variables[setting.variable]
@@ -146,20 +215,22 @@ export const readSettings = <Required extends SettingName>(
       return null
     }
     try {
-      return setting.parse(text, variables)
+      return setting.parse(text)
     } catch (error) {
       problems.push(`${setting.variable} ${(error as Error).message}`)
       return null
     }
   }
-  const needed: readonly string[] = required
+  const needed: readonly string[] = isDeployed(variables) ? [...required, ...whenDeployed] : required
   const plain = Object.entries(SETTINGS).map(([name, setting]) => [
     name,
     read<unknown>(setting, needed.includes(name)),
   ])
-  const environments = read(DEFAULTED.environments, false) ?? DEFAULTED.environments.fallback
-  const cacheTtlSeconds = read(DEFAULTED.cacheTtlSeconds, false) ?? DEFAULTED.cacheTtlSeconds.fallback
-  const outboundAllow = read(DEFAULTED.outboundAllow, false) ?? DEFAULTED.outboundAllow.fallback
+  const defaulted = Object.entries(DEFAULTED).map(([name, setting]) => [
+    name,
+    read<unknown>(setting, false) ?? setting.fallback,
+  ])
+  problems.push(...notToBeDeployed(variables))
   if (problems.length > 0) throw new SettingsError(problems)
-  return { ...Object.fromEntries(plain), environments, cacheTtlSeconds, outboundAllow } as Settings<Required>
+  return Object.fromEntries([...plain, ...defaulted]) as Settings<Required>
 }

@@ -6,7 +6,11 @@ import type { Log } from "../platform/log.ts"
 
 const METHODS = "GET, HEAD, OPTIONS"
 
-export const JSON_TYPE = "application/json; charset=utf-8"
+/** What is JSON, and nothing else whatever a browser might make of it. */
+export const JSON_HEADERS = {
+  "content-type": "application/json; charset=utf-8",
+  "x-content-type-options": "nosniff",
+} as const
 
 /** A refusal, or anything else that was thrown, as an answer. */
 export const refused = (thrown: unknown, event: FunctionUrlEvent, log: Log): FunctionUrlResult => {
@@ -21,7 +25,7 @@ export const refused = (thrown: unknown, event: FunctionUrlEvent, log: Log): Fun
 
 export const jsonResult = (statusCode: number, body: unknown): FunctionUrlResult => ({
   statusCode,
-  headers: { "content-type": JSON_TYPE, "cache-control": "no-store" },
+  headers: { ...JSON_HEADERS, "cache-control": "no-store" },
   body: JSON.stringify(body),
   isBase64Encoded: false,
 })

@@ -11,7 +11,7 @@ import {
 import { parseRevision, type Revision } from "../../core/release/revision.ts"
 import { type View, viewDifference, viewText } from "../../core/release/view.ts"
 import type { FunctionUrlResult } from "../http/events.ts"
-import { JSON_TYPE } from "./door.ts"
+import { JSON_HEADERS } from "./door.ts"
 import { configNotFound } from "./refusals.ts"
 
 /** One arm's answer, made once and handed out as it is. */
@@ -59,7 +59,7 @@ export const headOf = (
 
 export const okOf = (headers: Record<string, string>, body: string): FunctionUrlResult => ({
   statusCode: 200,
-  headers: { "content-type": JSON_TYPE, ...headers },
+  headers: { ...JSON_HEADERS, ...headers },
   body,
   isBase64Encoded: false,
 })

@@ -6,7 +6,7 @@ import { type View, viewText } from "../../core/release/view.ts"
 import { parseViewId } from "../../core/release/view-id.ts"
 import type { FunctionUrlEvent, FunctionUrlResult } from "../http/events.ts"
 import { type CachePort, CacheUnavailable } from "../platform/cache.ts"
-import { isEdge, JSON_TYPE, jsonResult, routeUnknown } from "./door.ts"
+import { isEdge, JSON_HEADERS, jsonResult, routeUnknown } from "./door.ts"
 import type { Entry } from "./entry.ts"
 import type { Pointers } from "./pointers.ts"
 import { tenantNotFound } from "./refusals.ts"
@@ -67,7 +67,7 @@ export const createInternal = (
       throw new Refusal("VIEW_NOT_FOUND", "No view of that id is served or kept any more.")
     return {
       statusCode: 200,
-      headers: { "content-type": JSON_TYPE, "cache-control": "no-store" },
+      headers: { ...JSON_HEADERS, "cache-control": "no-store" },
       body,
       isBase64Encoded: false,
     }

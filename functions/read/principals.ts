@@ -1,7 +1,11 @@
 import { hash } from "node:crypto"
 import type { Principal } from "../../core/access.ts"
 import { Refusal } from "../../core/errors.ts"
+import type { ScopeId, TokenId } from "../../core/ids.ts"
 import { authenticate, keptToken } from "../http/auth.ts"
+import type { FunctionUrlEvent } from "../http/events.ts"
+import type { Failures } from "../http/failures.ts"
+import type { JwtVerifier } from "../http/jwt.ts"
 import type { ReaderClaims } from "../http/tokens.ts"
 import type { Clock } from "../platform/clock.ts"
 import type { Log } from "../platform/log.ts"
@@ -23,8 +27,8 @@ interface Remembered {
 
 /** Who is asking. A token is checked once and remembered by its digest, never by itself. */
 export interface Principals {
-  /** At once for a remembered token. Throws UNAUTHENTICATED or DATABASE_UNAVAILABLE. */
-  of(authorization: string | undefined): Principal | Promise<Principal>
+  /** At once for a remembered token. Throws UNAUTHENTICATED, AUTHENTICATION_LIMITED or DATABASE_UNAVAILABLE. */
+  of(authorization: string | undefined, event: FunctionUrlEvent): Principal | Promise<Principal>
 }
 
 export const createPrincipals = (deps: {
@@ -32,7 +36,10 @@ export const createPrincipals = (deps: {
   log: Log
   reading: Pick<Reading, "findToken">
   verifyReader: (token: string, now: Date) => Promise<ReaderClaims | null>
+  verifyJwt?: JwtVerifier | null
   startupTokenHash: string | null
+  failures: Failures
+  used: (scope: ScopeId, tokenId: TokenId) => void
   /** How long an API token that was good may serve while the database cannot be asked. */
   lastKnownMs: number
 }): Principals => {
@@ -46,12 +53,23 @@ export const createPrincipals = (deps: {
     const principal = await authenticate(
       {
         startupTokenHash: deps.startupTokenHash,
+        used: deps.used,
         now: () => clock.now(),
         async verifyReader(token, now) {
           const claims = await deps.verifyReader(token, now)
           if (claims) facts.expiresAtMs = claims.expiresAt * 1_000
           return claims
         },
+        verifyJwt:
+          deps.verifyJwt == null
+            ? null
+            : async (token, now) => {
+                const found = await deps.verifyJwt!(token, now)
+                if (found) facts.expiresAtMs = found.expiresAt * 1_000
+                // Its issuer may have withdrawn the key meanwhile.
+                facts.recheckAtMs = checkedAtMs + RECHECK_MS
+                return found
+              },
         async findToken(scope, tokenId) {
           const kept = await deps.reading.findToken(scope, tokenId)
           if (kept) facts.expiresAtMs = Date.parse(kept.expiresAt)
@@ -100,12 +118,12 @@ export const createPrincipals = (deps: {
   }
 
   return {
-    of(authorization) {
+    of(authorization, event) {
       const digest = hash("sha256", authorization ?? "", "base64")
       const known = remembered.get(digest)
       const now = clock.nowMs()
       if (known && now < known.recheckAtMs && now < known.expiresAtMs) return known.principal
-      return single(digest, authorization, known)
+      return deps.failures.watch(event, authorization, () => single(digest, authorization, known))
     },
   }
 }

@@ -4,7 +4,10 @@ import { Refusal } from "../../core/errors.ts"
 import { isTenant, parseConfigKey, parseScopeId, type ScopeId } from "../../core/ids.ts"
 import { armOf } from "../../core/release/arms.ts"
 import { STALE_HEADER } from "../../core/release/pointer-document.ts"
+import { inTime, LIMITS_MS, startTime } from "../http/deadline.ts"
 import type { FunctionUrlEvent, FunctionUrlResult } from "../http/events.ts"
+import { createFailures } from "../http/failures.ts"
+import { jwtVerifierOf } from "../http/jwt-door.ts"
 import { readerVerifier } from "../http/tokens.ts"
 import type { ReadPlatform } from "../platform/compose-read.ts"
 import { createPointerBuilder } from "../platform/pointers.ts"
@@ -125,23 +128,28 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
     log,
     reading,
     verifyReader: readerVerifier(settings.readerPublicKeys),
+    verifyJwt: jwtVerifierOf(platform),
     startupTokenHash: settings.adminTokenHash,
+    failures: createFailures({ attempts: platform.attempts, edgeSecret: settings.edgeSecret }),
+    used: platform.tokenUses.note,
     lastKnownMs: ttlMs,
   })
   const externalIds = createExternalIds({ clock, log, reading, lastKnownMs: ttlMs })
   const internal = createInternal({ settings, cache, pointers })
   const special = createSpecialReads({ clock, log, reading, builder })
 
+  const tenantOf = async (externalId: string) => await externalIds.tenantOf(externalId)
+
   const checkNamed = async (named: string, scope: ScopeId): Promise<void> => {
-    if (!isExternalId(named) || (await externalIds.tenantOf(named)) !== scope) throw mismatch(named, scope)
+    if (!isExternalId(named) || (await inTime(tenantOf(named))) !== scope) throw mismatch(named, scope)
   }
 
   const hot = async (event: FunctionUrlEvent): Promise<FunctionUrlResult> => {
     const { headers } = event
-    const found = principals.of(headers.authorization)
-    const principal = found instanceof Promise ? await found : found
+    const found = principals.of(headers.authorization, event)
+    const principal = found instanceof Promise ? await inTime(found) : found
     const name = nameOf(event.rawPath)
-    const scope = typeof name === "string" ? name : await externalIds.tenantOf(name.externalId)
+    const scope = typeof name === "string" ? name : await inTime(tenantOf(name.externalId))
     // Named back just as it was given: whose name it is remains unsaid.
     if (scope === null || !sees(principal, scope))
       throw tenantNotFound(typeof name === "string" ? name : name.externalId)
@@ -152,17 +160,17 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
     checkQuery(query)
     if (!may(principal, "view.read", { scope, environment }))
       throw new Refusal("FORBIDDEN", "Reading views takes one of the roles reader, viewer and above.")
-    if (!isTenant(scope)) return await special.ofScope(scope, environment, query)
+    if (!isTenant(scope)) return await inTime(special.ofScope(scope, environment, query))
     // Applications read with reader tokens, from memory; everybody else looks at what they have just done.
     const held = principal.roles.includes("reader")
       ? pointers.of(scope, environment)
       : pointers.latest(scope, environment)
-    const entry = held instanceof Promise ? await held : held
+    const entry = held instanceof Promise ? await inTime(held) : held
     if (entry === null) throw tenantNotFound(scope)
     checkPointer(entry, principal)
     const address: Address = { tenantId: scope, environment }
     const result = isSpecial(query)
-      ? await special.answer(address, query, principal)
+      ? await inTime(special.answer(address, query, principal))
       : ordinary(entry, query, headers["if-none-match"])
     const ageMs = pointers.ageMs(entry)
     return ageMs > entry.staleness.staleMs
@@ -180,17 +188,20 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
   const route = (event: FunctionUrlEvent): Promise<FunctionUrlResult> => {
     const { rawPath } = event
     if (rawPath.startsWith(HOT)) return hot(event)
-    if (rawPath.startsWith("/internal/")) return internal(event)
+    if (rawPath.startsWith("/internal/")) return inTime(internal(event))
     if (rawPath === "/health") return Promise.resolve(jsonResult(200, { status: "ok" }))
-    if (rawPath === "/ready") return ready()
+    if (rawPath === "/ready") return inTime(ready())
     throw routeUnknown()
   }
+
+  // What is in memory is answered without a timer.
+  const timed = (event: FunctionUrlEvent) => startTime(LIMITS_MS.read, () => route(event))
 
   return async (event) => {
     try {
       const { method } = event.requestContext.http
-      if (method === "GET") return await route(event)
-      if (method === "HEAD") return withoutBody(await route(event))
+      if (method === "GET") return await timed(event)
+      if (method === "HEAD") return withoutBody(await timed(event))
       if (method === "OPTIONS") return optionsResult
       throw new Refusal("METHOD_NOT_ALLOWED", `${method} is not one of GET, HEAD and OPTIONS.`)
     } catch (thrown) {

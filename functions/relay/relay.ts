@@ -2,6 +2,9 @@ import type { Environment } from "../../core/environment.ts"
 import type { ScopeId } from "../../core/ids.ts"
 import { clearMark, purgeIdempotency, purgeOld, takeMarks } from "../../db/system.ts"
 import type { RelayPlatform } from "../platform/compose-relay.ts"
+import { dropOld, makeCheckpoints } from "./checkpoints.ts"
+import { eraseDue } from "./erasing.ts"
+import { resealAged } from "./reseal.ts"
 
 /** What was done with the marks that commits left. */
 export interface Swept {
@@ -18,15 +21,30 @@ export interface Relay {
    * forgotten what nobody needs any more, and does not wait for it.
    */
   sweep(): Promise<Swept>
+  /**
+   * Signs what audit chains have grown by, and drops what their scopes keep no longer. A sweep begins it every few
+   * seconds, and does not wait for it.
+   */
+  signChains(): Promise<{ checkpoints: number; dropped: number }>
+  /** Destroys what is left of deleted tenants whose time is over. A sweep begins it now and then, and does not wait for it. */
+  eraseDeleted(): Promise<number>
+  /** Seals anew what keys before the latest have sealed. A sweep begins it each minute, and does not wait for it. */
+  resealAged(): Promise<number>
 }
 
 type Mark = Awaited<ReturnType<typeof takeMarks>>[number]
 
 const BATCH = 100
+const FAILING_MAX = 1_000
 const FORGET_EVERY_MS = 3_600_000
 /** Each forgets some thousands of rows of a kind at the most; while there are more it goes on after a pause. */
 const FORGET_ROUNDS_MAX = 5
 const FORGET_PAUSE_MS = 60_000
+
+/** A third of how far behind a chain what is signed of it may be. */
+const SIGN_EVERY_MS = 20_000
+const ERASE_EVERY_MS = 10_000
+const RESEAL_EVERY_MS = 60_000
 
 /** Makes late what a committing function could not make at once. */
 export const createRelay = (platform: RelayPlatform): Relay => {
@@ -45,6 +63,9 @@ export const createRelay = (platform: RelayPlatform): Relay => {
     }
   }
 
+  /** Of the last sweep. The oldest come first: the next one looks past them, so that they are in nobody's way. */
+  let failing = 0
+
   let forgetAtMs = Number.NEGATIVE_INFINITY
   const forget = async (): Promise<void> => {
     try {
@@ -62,17 +83,63 @@ export const createRelay = (platform: RelayPlatform): Relay => {
     background.waitUntil(forget())
   }
 
+  const signChains = async (): Promise<{ checkpoints: number; dropped: number }> => {
+    const { signer, blobs } = platform
+    if (!signer) return { checkpoints: 0, dropped: 0 }
+    const deps = { system, signer, blobs, clock, log }
+    return { checkpoints: await makeCheckpoints(deps), dropped: await dropOld(deps) }
+  }
+
+  const eraseDeleted = async (): Promise<number> => {
+    const { db, cache, signer, shred } = platform
+    return db ? await eraseDue({ system, db, cache, clock, log, signer, shred }) : 0
+  }
+
+  const reseal = async (): Promise<number> => {
+    const { db, vault } = platform
+    return db && vault ? await resealAged({ db, system, vault, log }) : 0
+  }
+
+  /** Begins it when it is its turn again and the last one is over, and waits for nothing. */
+  const inTime = (everyMs: number, work: () => Promise<number | object>, complaint: string) => {
+    let atMs = Number.NEGATIVE_INFINITY
+    let isUnderWay = false
+    return (): void => {
+      if (isUnderWay || clock.nowMs() < atMs) return
+      isUnderWay = true
+      atMs = clock.nowMs() + everyMs
+      const working = work()
+        .catch((error: unknown) => log.error(complaint, { error }))
+        .finally(() => {
+          isUnderWay = false
+        })
+      background.waitUntil(working)
+    }
+  }
+  const signInTime = inTime(SIGN_EVERY_MS, signChains, "audit chains could not be signed")
+  const eraseInTime = inTime(ERASE_EVERY_MS, eraseDeleted, "what was deleted could not be erased")
+  const resealInTime = inTime(RESEAL_EVERY_MS, reseal, "secrets could not be sealed anew")
+
   return {
+    signChains,
+    eraseDeleted,
+    resealAged: reseal,
     publishNow: (scope, environment) => publisher.publish(scope, environment),
     async sweep() {
       forgetInTime()
-      const marks = await takeMarks(system, BATCH)
+      signInTime()
+      eraseInTime()
+      resealInTime()
+      const marks = await takeMarks(system, BATCH + failing)
       let published = 0
+      let failed = 0
       for (const mark of marks) {
         const outcome = await publishMarked(mark)
         if (outcome === "refused") break
         if (outcome === "published") published++
+        else failed++
       }
+      failing = Math.min(failed, FAILING_MAX)
       return { published, left: marks.length - published }
     },
   }

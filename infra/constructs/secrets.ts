@@ -7,6 +7,7 @@ const SECRETS = {
   database: ["appUrl", "readUrl", "systemUrl"],
   redis: ["url", "token"],
   "reader-keys": ["private", "public"],
+  "audit-key": ["private", "public"],
   edge: ["secret"],
   admin: ["token"],
   smtp: ["url"],

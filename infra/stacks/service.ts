@@ -9,6 +9,7 @@ import { Door } from "../constructs/door.ts"
 import { Handler } from "../constructs/handler.ts"
 import { Rollout, rolloutArn } from "../constructs/rollout.ts"
 import { StageSecrets } from "../constructs/secrets.ts"
+import { keyAlias, mayUseTenantKeys } from "../constructs/tenant-keys.ts"
 import type { HandlerName, StageSettings } from "../settings.ts"
 
 const DATABASE_VARIABLES = {
@@ -33,27 +34,38 @@ export class ServiceStack extends Stack {
       ...this.#database("readUrl"),
       ...this.#verifying(),
       ...this.#startUpToken(),
+      ...this.#people(),
     })
     const manage = this.#handler("Manage", "manage", {
       ...this.#database("appUrl", "systemUrl"),
       ...this.#signing(),
+      HOTSWAP_AUDIT_PUBLIC_KEY: this.#secrets.reference("audit-key", "public"),
       ...this.#startUpToken(),
+      ...this.#people(),
+      ...this.#edge(),
       ...this.#pacing(),
       ...this.#messages(),
+      ...this.#sealing(),
     })
     const outcomes = this.#handler("Outcomes", "outcomes", {
       ...this.#database("appUrl", "systemUrl"),
       ...this.#readerKeys(),
+      ...this.#edge(),
       ...this.#pacing(),
     })
     const advance = this.#handler("Advance", "advance", {
       ...this.#database("appUrl", "systemUrl"),
       ...this.#pacing(),
     })
-    const relay = this.#handler("Relay", "relay", this.#database("readUrl", "systemUrl"))
+    const relay = this.#handler("Relay", "relay", {
+      ...this.#database("appUrl", "readUrl", "systemUrl"),
+      HOTSWAP_AUDIT_KEY: this.#secrets.reference("audit-key", "private"),
+      ...this.#sealing(),
+    })
     const notify = this.#handler("Notify", "notify", {
       ...this.#database("appUrl", "systemUrl"),
       ...this.#messages(),
+      ...this.#sealing(),
     })
 
     // A view of three full layers, or a change with what was there before, is beyond the 6 MB that Lambda buffers.
@@ -62,6 +74,8 @@ export class ServiceStack extends Stack {
     new Door(this, "OutcomesDoor", outcomes.fn, InvokeMode.BUFFERED)
     new Rollout(this, "Rollout", { settings, key: this.#key, advance: advance.fn })
     this.#mayPace(manage, "states:StartExecution", "states:SendTaskSuccess")
+    for (const sealer of [manage, relay]) mayUseTenantKeys(this, settings.stage, sealer, "make")
+    mayUseTenantKeys(this, settings.stage, notify)
     for (const mover of [outcomes, advance]) this.#mayPace(mover, "states:SendTaskSuccess")
     this.#everyMinute("AdvanceClock", advance)
     this.#everyMinute("RelayClock", relay)
@@ -95,9 +109,20 @@ export class ServiceStack extends Stack {
 
   /** Who reads: the public half of the keys, and what the Worker is known by. */
   #verifying(): Record<string, string> {
+    return { ...this.#readerKeys(), ...this.#edge() }
+  }
+
+  /** What the Worker is believed by: that it calls, and for whom. */
+  #edge(): Record<string, string> {
+    return { HOTSWAP_EDGE_SECRET: this.#secrets.reference("edge", "secret") }
+  }
+
+  /** Whose word about people is taken, and which pages they may use. */
+  #people(): Record<string, string> {
+    const { jwtIssuers, corsOrigins } = this.#settings
     return {
-      ...this.#readerKeys(),
-      HOTSWAP_EDGE_SECRET: this.#secrets.reference("edge", "secret"),
+      ...(jwtIssuers.length === 0 ? {} : { HOTSWAP_JWT_ISSUERS: JSON.stringify(jwtIssuers) }),
+      ...(corsOrigins.length === 0 ? {} : { HOTSWAP_CORS_ORIGINS: corsOrigins.join(",") }),
     }
   }
 
@@ -120,6 +145,11 @@ export class ServiceStack extends Stack {
       ...(mailFrom === null ? {} : { SMTP_URL: this.#secrets.reference("smtp", "url"), SMTP_FROM: mailFrom }),
       ...(consoleUrl === null ? {} : { HOTSWAP_CONSOLE_URL: consoleUrl }),
     }
+  }
+
+  /** `manage` seals, `notify` opens what messages are sent with, `relay` seals anew and destroys keys. */
+  #sealing(): Record<string, string> {
+    return { HOTSWAP_KMS_ALIAS: keyAlias(this.#settings.stage) }
   }
 
   #pacing(): Record<string, string> {

@@ -99,6 +99,13 @@ export const memoryCache = (clock: Clock, ttlSeconds = 300): MemoryCache => {
     async ping() {
       answering()
     },
+    async forget(tenantId) {
+      answering()
+      let gone = 0
+      for (const kept of [cache.pointers, cache.views])
+        for (const place of kept.keys()) if (place.startsWith(`${tenantId}/`) && kept.delete(place)) gone++
+      return gone
+    },
   }
   return cache
 }

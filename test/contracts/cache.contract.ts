@@ -182,6 +182,23 @@ export const cacheContract = (name: string, make: () => Promise<CacheUnderTest>)
       expect(await under.cache.readView(tenantId, STAGING, view.id)).toBeNull()
     })
 
+    test("what is kept of a tenant can be forgotten, all of it, and nothing of one named alike", async () => {
+      const [tenantId, other] = [newTenant(), `${newTenant()}-2` as TenantId]
+      const values = Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`k${i}`, "x".repeat(1_000)]))
+      for (const id of [tenantId, `${tenantId}-2` as TenantId, other]) {
+        await keep(pointerOf(id, under.nowMs()))
+        await under.cache.store(id, STAGING, { views: [viewOf(id, values)] })
+      }
+      expect(await under.cache.forget(tenantId)).toBeGreaterThanOrEqual(2)
+      expect(await under.cache.forget(tenantId)).toBe(0)
+      expect(await kept(tenantId)).toBeNull()
+      expect(await under.cache.readView(tenantId, STAGING, viewOf(tenantId, values).id)).toBeNull()
+      for (const id of [`${tenantId}-2` as TenantId, other]) {
+        expect(await kept(id)).not.toBeNull()
+        expect(await under.cache.readView(id, STAGING, viewOf(id, values).id)).not.toBeNull()
+      }
+    })
+
     test("an event can be told, whether or not anybody listens", async () => {
       const event = {
         type: "tenant_config",

@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest"
-import { type Action, may, PERMISSIONS, type Principal, ROLES, type Role, sees } from "../../core/access.ts"
+import {
+  type Action,
+  may,
+  PERMISSIONS,
+  type Principal,
+  ROLES,
+  type Role,
+  sees,
+  WITHIN_ENVIRONMENT,
+} from "../../core/access.ts"
 import type { Environment } from "../../core/environment.ts"
 import { PLATFORM, type TenantId, type TokenId, tierScope } from "../../core/ids.ts"
 
@@ -77,6 +86,29 @@ describe("what a principal may", () => {
       expect(may(bound, "config.read", { scope: acme, environment: staging })).toBe(true)
       expect(may(bound, "config.read", { scope: acme, environment: production })).toBe(false)
     }
+  })
+
+  test("is nothing about a tenant as a whole for a token bound to an environment, unless its route looks for itself", () => {
+    const bound = [
+      principal([...ROLES], { environment: staging }),
+      { ...platformAdmin, environment: staging },
+    ]
+    for (const one of bound)
+      for (const action of actions)
+        expect([action, may(one, action, { scope: acme, environment: null })]).toEqual([
+          action,
+          (WITHIN_ENVIRONMENT as readonly Action[]).includes(action) &&
+            may({ ...one, environment: null }, action, { scope: acme, environment: null }),
+        ])
+    const whole = [
+      "tenant.update",
+      "tenant.tier",
+      "tenant.delete",
+      "audit.export",
+      "audit.retain",
+      "report.read",
+    ]
+    for (const action of whole) expect(WITHIN_ENVIRONMENT).not.toContain(action)
   })
 
   test("is everything for a platform admin", () => {

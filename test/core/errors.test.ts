@@ -1,10 +1,13 @@
 import { describe, expect, test } from "vitest"
-import { PROBLEMS, Refusal } from "../../core/errors.ts"
+import { PROBLEM_HELP } from "../../core/error-help.ts"
+import { PROBLEMS, type ProblemCode, Refusal } from "../../core/errors.ts"
 
 describe("the registry of problems", () => {
-  test.each(Object.entries(PROBLEMS))(
+  test.each(Object.keys(PROBLEMS) as ProblemCode[])(
     "%s has a status of an error, a title and help",
-    (code, { status, title, help }) => {
+    (code) => {
+      const { status, title } = PROBLEMS[code]
+      const help = PROBLEM_HELP[code]
       expect(code).toMatch(/^[A-Z]+(_[A-Z]+)*$/)
       expect(status).toBeGreaterThanOrEqual(400)
       expect(status).toBeLessThan(600)

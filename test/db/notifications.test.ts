@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto"
+import postgres from "postgres"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { NoticeType } from "../../core/change/notice.ts"
 import type { Commit } from "../../core/change/scope-state.ts"
@@ -167,6 +168,22 @@ describe("notices", () => {
 describe("delivering", () => {
   const isDue = async (deliveryId: string, now: string) =>
     (await dueDeliveries(database.system, now, 1_000)).some((due) => due.deliveryId === deliveryId)
+
+  test("that waits in another scope's thousands has its turn among the first", async () => {
+    const [crowded, other] = [await deliveryOf("crowded"), await deliveryOf("beside-it")]
+    const admin = postgres(database.url("postgres"), { max: 1, onnotice: () => {} })
+    for (const dueAt of [null, second(0)])
+      await admin`insert into hotswap.deliveries
+        (tenant_id, delivery_id, channel_id, environment, type, change_id, detail, at, due_at)
+        select ${crowded.scope}, ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, gen_random_uuid(),
+          ${PRODUCTION}, 'change.live', 'c', '{}', now(), ${dueAt}
+        from generate_series(${dueAt === null ? 1 : 20_001}::int, ${dueAt === null ? 10_001 : 30_001}::int) n`
+    const due = await dueDeliveries(database.system, second(1), 1_000, 3)
+    expect(due.filter(({ scope }) => scope === crowded.scope)).toHaveLength(3)
+    expect(due).toContainEqual({ scope: other.scope, deliveryId: other.delivery.deliveryId })
+    await admin`delete from hotswap.deliveries where tenant_id = ${crowded.scope}`
+    await admin.end()
+  })
 
   test("of many that take a delivery at once one gets it, with its channel, until its lease is over", async () => {
     const { scope, channel, delivery } = await deliveryOf("taken")

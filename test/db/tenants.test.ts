@@ -25,6 +25,8 @@ import { textQuery } from "../../db/text-query.ts"
 import { type OpenTestDatabase, openTestDatabase } from "../support/database.ts"
 import { auditOf, DEVELOPMENT, directCommit, ENVIRONMENTS, key, makeTenant, tenantId } from "./fixtures.ts"
 
+const ERASED = { environments: ENVIRONMENTS, erasure: { by: "startup", afterDays: 7 } }
+
 let database: OpenTestDatabase
 beforeAll(async () => {
   database = await openTestDatabase()
@@ -81,7 +83,7 @@ describe("tenants", () => {
   test("an id is given out once, for ever", async () => {
     await make("once")
     expect(await make("once")).toEqual({ kind: "exists" })
-    await deleteTenant(database.app, tenantId("once"), ENVIRONMENTS, auditOf("tenant.delete", "once"))
+    await deleteTenant(database.app, tenantId("once"), ERASED, auditOf("tenant.delete", "once"))
     expect(await findTenant(database.app, tenantId("once"))).toBeNull()
     expect(await readPointer(database.read, tenantId("once"), DEVELOPMENT, [])).toBeNull()
     expect(await make("once")).toEqual({ kind: "exists" })
@@ -243,7 +245,7 @@ describe("across tenants", () => {
     const own = await openTestDatabase()
     try {
       for (const id of ["c", "a", "b", "d"]) await makeTenant(own.app, id, id === "b" ? "Free" : "Pro")
-      await deleteTenant(own.app, tenantId("d"), ENVIRONMENTS, auditOf("tenant.delete", "d"))
+      await deleteTenant(own.app, tenantId("d"), ERASED, auditOf("tenant.delete", "d"))
       const ids = async (filter: Omit<Parameters<typeof listTenants>[1], "limit">, limit = 10) =>
         (await listTenants(own.system, { ...filter, limit })).map((row) => row.tenantId)
       expect(await ids({})).toEqual(["a", "b", "c"])
@@ -291,7 +293,7 @@ describe("across tenants", () => {
     const due = { scope, environment: DEVELOPMENT, changeId: commit.changes[0]!.change.content.changeId }
     expect(await dueChanges(database.system, "2026-01-01T00:00:00.999Z", 10)).not.toContainEqual(due)
     expect(await dueChanges(database.system, "2026-01-01T00:00:01.000Z", 10)).toContainEqual(due)
-    await deleteTenant(database.app, scope, ENVIRONMENTS, auditOf("tenant.delete", scope))
+    await deleteTenant(database.app, scope, ERASED, auditOf("tenant.delete", scope))
     expect(await dueChanges(database.system, "2026-01-01T00:00:01.000Z", 10)).not.toContainEqual(due)
   })
 

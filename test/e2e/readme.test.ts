@@ -1,5 +1,8 @@
-import { execFile, execFileSync } from "node:child_process"
+import { execFile, execFileSync, spawn } from "node:child_process"
+import { once } from "node:events"
 import { readFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -27,7 +30,10 @@ const hasCurl = (() => {
 interface Printed {
   code?: string
   configs?: Record<string, unknown>
-  reader?: string
+  state?: string
+  applied?: string
+  delivered?: boolean
+  verdict?: { kind: string }
 }
 const printed = (output: string): Printed[] =>
   output
@@ -35,33 +41,81 @@ const printed = (output: string): Printed[] =>
     .filter((line) => line.trim() !== "")
     .map((line) => JSON.parse(line) as Printed)
 
-describe.skipIf(!hasCurl)("the first calls of the README, in a shell", () => {
+/** Tokens that the first calls leave in the shell, and the later ones take from there. */
+const TOKENS = ["ENGINEER", "MANAGER", "COMPLIANCE", "READER"]
+
+describe.skipIf(!hasCurl)("the calls of the README, in a shell", () => {
   let hotswap: RunningHotswap
   beforeAll(async () => {
-    hotswap = await startHotswap()
+    hotswap = await startHotswap({ env: { HOTSWAP_OUTBOUND_ALLOW: "127.0.0.0/8" } })
   })
   afterAll(async () => {
     await hotswap.stop()
     await removeHome(hotswap.home)
   })
 
-  const shell = async (script: string): Promise<Printed[]> => {
-    const env = { ...process.env, HOTSWAP: hotswap.url, ADMIN: hotswap.adminToken }
-    const { stdout } = await run("bash", ["-euo", "pipefail", "-c", script], { env })
-    return printed(stdout)
+  const setUp = blocksUnder("quick start:")
+  /** The shell's own: what the first calls have defined, and the tokens they were given. */
+  let kept = setUp.match(/^\w+\(\) \{[\s\S]*?; \}$/gm)?.join("\n") ?? ""
+  const env = () => ({ ...process.env, HOTSWAP: hotswap.url, ADMIN: hotswap.adminToken })
+  const shell = async (script: string): Promise<string> => {
+    const { stdout, stderr } = await run("bash", ["-euo", "pipefail", "-c", script], { env: env() })
+    expect(stderr).toBe("")
+    return stdout
   }
+  const codesOf = (answers: Printed[]) => answers.map(({ code }) => code).filter(Boolean)
 
-  test("take a config through three approvals and a canary to every reader", async () => {
-    const setUp = blocksUnder("quick start:")
-    const reading = blocksUnder("quick start, read:")
+  test("the first take a config through three approvals and a canary to every reader", async () => {
     expect(setUp).toContain("promote")
-    const answers = await shell(`${setUp}\necho "{\\"reader\\":\\"$READER\\"}"`)
-    expect(answers.map(({ code }) => code).filter(Boolean)).toEqual([])
-    const reader = answers.at(-1)?.reader ?? ""
-    const call = setUp.split("\n").find((line) => line.startsWith("call()"))
-    const read = () => shell(`${call}\nREADER=${reader}\n${reading}`)
+    const output = await shell(`${setUp}\necho "---"\ndeclare -p ${TOKENS.join(" ")}`)
+    const [said = "", tokens = ""] = output.split("---\n")
+    kept = `${kept}\n${tokens}`
+    const answers = printed(said)
+    expect(codesOf(answers)).toEqual([])
+    expect(answers.flatMap(({ state }) => state ?? [])).toEqual([
+      ...["awaiting_approval", "awaiting_approval", "rolling_out"],
+      ...["rolling_out", "live"],
+    ])
+    const read = async () => printed(await shell(`${kept}\n${blocksUnder("quick start, read:")}`))
     await expect
       .poll(async () => (await read())[0]?.configs, { timeout: 30_000, interval: 250 })
       .toEqual({ "feature.new_dashboard": "true" })
+  })
+
+  test("the others do what is said of each", async () => {
+    const received: string[] = []
+    const receiver = createServer((request, response) => {
+      received.push(String(request.headers["webhook-id"]))
+      request.resume().on("end", () => response.end())
+    }).listen(0, "127.0.0.1")
+    await once(receiver, "listening")
+    const { port } = receiver.address() as AddressInfo
+    const more = blocksUnder("more:")
+    expect(more).toContain(":9999/")
+    const answers = printed(await shell(`${kept}\n${more.replace(":9999/", `:${port}/`)}`))
+    receiver.close()
+    expect(codesOf(answers)).toEqual([])
+    expect(answers.flatMap(({ state }) => state ?? [])).toEqual([
+      // a policy that asks for an approval; blue-green, there and back; waves, taken back; the gate; a signal
+      ...["awaiting_approval", "rolling_out", "rolled_back", "rolled_back", "rolled_back", "rolled_back"],
+    ])
+    const preview = answers.find(({ configs }) => configs !== undefined)
+    expect(preview?.configs).toEqual({ "feature.new_dashboard": "true", theme: "blue" })
+    expect(answers.find(({ verdict }) => verdict !== undefined)?.verdict?.kind).toBe("unhealthy")
+    expect(answers.find((answer) => Array.isArray(answer))).toEqual([1, 1, 1, 1])
+    expect(answers.at(-1)).toMatchObject({ delivered: true })
+    expect(received).toHaveLength(1)
+  })
+
+  test("the stream says at once where things are", async () => {
+    const script = `${kept}\n${blocksUnder("stream:").replace(/^curl/m, "exec curl")}`
+    const listener = spawn("bash", ["-euo", "pipefail", "-c", script], { env: env() })
+    let heard = ""
+    listener.stdout.on("data", (data) => {
+      heard += data
+    })
+    await expect.poll(() => heard, { timeout: 10_000 }).toMatch(/^event: tenant_config\nid: 1(\.\d+){3}\n/m)
+    listener.kill()
+    await once(listener, "exit")
   })
 })

@@ -157,3 +157,28 @@ test("a stream ends when its token is revoked", async () => {
   const again = await connectStream(`${hotswap.url}/api/v1/stream`, token)
   expect(again.status).toBe(401)
 })
+
+test("a token that is revoked reads nothing more at the edge, nor does what was issued with it, and others go on", async () => {
+  const { tenantId, token, read } = await createTenant("revoking")
+  const path = `/api/v1/tenants/${tenantId}/tokens`
+  const issue = async (roles: string[], issuer?: string) => {
+    const body = { subject: "app", roles, ...(roles.includes("reader") ? { environment: "QA" } : {}) }
+    const made = await hotswap.call<{ token: string; tokenId: string }>("POST", path, {
+      body,
+      ...(issuer ? { token: issuer } : {}),
+    })
+    expect(made.status).toBe(201)
+    return made.body
+  }
+  const admin = await issue(["tenant_admin"])
+  const issued = await issue(["reader"], admin.token)
+  const view = `/api/v1/configs/tenant/${tenantId}?environment=QA`
+  const statusOf = async (bearer: string) => (await hotswap.call("GET", view, { token: bearer })).status
+  for (const bearer of [token, issued.token, admin.token]) expect(await statusOf(bearer)).toBe(200)
+  const revoked = await hotswap.call("DELETE", `${path}/${admin.tokenId}?cascade=true`)
+  expect(revoked.status).toBe(200)
+  await expect.poll(() => statusOf(issued.token), PATIENTLY).toBe(401)
+  await expect.poll(() => statusOf(admin.token), PATIENTLY).toBe(401)
+  expect((await hotswap.call("GET", `/api/v1/tenants/${tenantId}`, { token: admin.token })).status).toBe(401)
+  expect(await read()).toMatchObject({ configs: { k: "old" } })
+})

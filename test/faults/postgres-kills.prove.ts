@@ -1,66 +1,28 @@
-import { execFileSync } from "node:child_process"
-import { join } from "node:path"
-import { afterAll, beforeAll, expect, test } from "vitest"
-import { readPostmaster } from "../../local/postgres/ownership.ts"
-import { type RunningHotswap, removeHome, startHotswap, temporaryHome } from "../support/hotswap.ts"
-import { createReader, createTenant, expectAcknowledged, MOVING_BOUND, write } from "./tenant.ts"
+import { expect, test } from "vitest"
+import { killPostgres } from "./postgres-kills.ts"
 
-const TIMES = 10
-const WRITERS = 8
-/** Writes, by all of them together. */
-const BETWEEN_KILLS = 200
+const KILLS = Number(process.env.HOTSWAP_KILLS ?? 200)
 
-let hotswap: RunningHotswap
-beforeAll(async () => {
-  hotswap = await startHotswap({ home: await temporaryHome() })
+const shareOf = (sorted: readonly number[], share: number): number =>
+  Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN)
+
+const shown = (ms: readonly number[]): string => {
+  const sorted = [...ms].sort((a, b) => a - b)
+  return `p50 ${shareOf(sorted, 0.5)} ms, p99 ${shareOf(sorted, 0.99)} ms (${sorted.length})`
+}
+
+test(`PostgreSQL killed with -9 inside transactions ${KILLS} times: nothing acknowledged is lost or applied twice, every answer in its time`, async () => {
+  const { recoveryMs, stock, ...report } = await killPostgres(KILLS, { seed: 11, withStock: true })
+  console.log(JSON.stringify(report))
+  for (const [what, ms] of Object.entries(recoveryMs)) console.log(`${what}: ${shown(ms)}`)
+  const { recoveryMs: stockMs, ...stockTally } = stock!
+  console.log(`the driver by itself: ${JSON.stringify(stockTally)}; ${shown(stockMs)}`)
+  expect(report).toMatchObject({
+    kills: { postmaster: Math.ceil(KILLS / 2), backend: Math.floor(KILLS / 2) },
+    crashes: 0,
+    wrongVersions: 0,
+    wrongAudits: 0,
+    late: 0,
+    load: { complaints: {} },
+  })
 })
-afterAll(async () => {
-  await hotswap.stop()
-  await removeHome(hotswap.home)
-})
-
-const postmaster = (): number | undefined => readPostmaster(join(hotswap.home, "postgres/data"))?.pid
-
-/** One of the processes that serve a connection; PostgreSQL then ends them all, and recovers by itself. */
-const backend = (): number =>
-  Number(
-    execFileSync("pgrep", ["-P", String(postmaster()), "-f", "hotswap_app"], { encoding: "utf8" }).split(
-      "\n",
-    )[0],
-  )
-
-test.each([
-  ["the whole of PostgreSQL", postmaster],
-  ["one of its connections' processes", backend],
-] as const)(
-  `kill -9 of %s, ${TIMES} times while it is written to: node lives, nothing acknowledged is lost`,
-  async (_, victim) => {
-    const prefix = victim === postmaster ? "whole" : "part"
-    const writers = await Promise.all(
-      Array.from({ length: WRITERS }, (_, i) => createTenant(hotswap, `${prefix}-${i}`)),
-    )
-    const readers = writers.map((tenant) => ({ edge: createReader(tenant), origin: createReader(tenant) }))
-    const statuses = new Map<number, number>()
-    for (let round = 0; round < TIMES; round++) {
-      let killed = false
-      const before = statuses.get(200) ?? 0
-      const writing = writers.map(async (tenant) => {
-        for (;;) {
-          const { status, code } = await write(hotswap, tenant)
-          statuses.set(status, (statuses.get(status) ?? 0) + 1)
-          if (status !== 200) expect([status, code]).toEqual([503, "DATABASE_UNAVAILABLE"])
-          // Goes on until it has been seen to work again.
-          else if (killed) return
-        }
-      })
-      await expect.poll(() => statuses.get(200) ?? 0, MOVING_BOUND).toBeGreaterThan(before + BETWEEN_KILLS)
-      process.kill(victim()!, "SIGKILL")
-      killed = true
-      await Promise.all(writing)
-      await Promise.all(writers.map((tenant, i) => expectAcknowledged(hotswap, tenant, readers[i])))
-    }
-    console.log(
-      `${prefix}: ${TIMES} kills; answers to writes ${JSON.stringify(Object.fromEntries(statuses))}`,
-    )
-  },
-)

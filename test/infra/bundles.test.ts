@@ -13,9 +13,9 @@ import { type Bundle, bundleHandler } from "../support/bundles.ts"
 
 /** In kibibytes, minified: what a cold start has to load. Raise one only with a reason. */
 const BUDGET_KIB: Record<HandlerName, number> = {
-  read: 120,
-  manage: 1600,
-  outcomes: 680,
+  read: 165,
+  manage: 1700,
+  outcomes: 700,
   advance: 640,
   relay: 300,
   notify: 480,
@@ -61,7 +61,7 @@ const sampleOf = (name: string): string => {
     return "arn:aws:states:eu-central-1:123456789012:stateMachine:Hotswap-prod-Rollout"
   if (name.startsWith("DATABASE")) return "postgres://role:password@127.0.0.1:1/hotswap"
   if (name.endsWith("_URL")) return "https://127.0.0.1:1"
-  if (!name.endsWith("_KEYS")) return "a-secret-of-at-least-thirty-two-characters"
+  if (!/(_KEYS|_AUDIT_KEY|_AUDIT_PUBLIC_KEY)$/.test(name)) return "a-secret-of-at-least-thirty-two-characters"
   const { privateKey, publicKey } = generateKeyPairSync("ed25519")
   const key = (name.includes("PUBLIC") ? publicKey : privateKey).export({ format: "jwk" })
   return JSON.stringify({ keys: [{ ...key, kid: "sample", alg: "EdDSA" }] })

@@ -33,6 +33,7 @@ const settingsOf = (stage: Stage, name: string): Record<string, unknown> => {
 interface Statement {
   Action: string | string[]
   Resource: unknown
+  Condition?: unknown
 }
 const statementsOf = (properties: object): Statement[] =>
   (properties as { PolicyDocument?: { Statement: Statement[] } }).PolicyDocument?.Statement ?? []
@@ -42,6 +43,20 @@ const isOnEverything = (id: string, actions: string | string[], resource: unknow
   id.startsWith("RolloutRole") &&
   resource === "*" &&
   [actions].flat().every((action) => /^(logs:(?!\*)\w+|xray:(Put|Get)\w+)$/.test(action))
+
+/** Tenants' keys are made while it runs: they are told by the tag of their stage, and by their aliases. */
+const isOfTenantKeys = (stage: string, { Action, Resource, Condition }: Statement): boolean => {
+  const actions = [Action].flat()
+  if (!actions.every((action) => /^kms:(?!\*)\w+$/.test(action))) return false
+  const condition = JSON.stringify(Condition ?? null)
+  if (actions.includes("kms:CreateKey"))
+    return condition === `{"StringEquals":{"aws:RequestTag/hotswap:keys":"hotswap/${stage}"}}`
+  if (condition === `{"StringEquals":{"aws:ResourceTag/hotswap:keys":"hotswap/${stage}"}}`) return true
+  return (
+    actions.every((action) => action.endsWith("Alias")) &&
+    JSON.stringify(Resource).includes(`:alias/hotswap/${stage}/*"`)
+  )
+}
 
 describe.each(STAGES)("the %s stage", (stage) => {
   test("deploys each handler once, on the Node that runs here and on arm64", () => {
@@ -103,7 +118,8 @@ describe.each(STAGES)("the %s stage", (stage) => {
     for (const type of ["AWS::IAM::Policy", "AWS::IAM::Role"])
       for (const [id, found] of properties<object>(stage, type)) {
         const owned = statementsOf(found).filter(
-          ({ Action, Resource }) => !isOnEverything(id, Action, Resource),
+          (statement) =>
+            !isOnEverything(id, statement.Action, statement.Resource) && !isOfTenantKeys(stage, statement),
         )
         expect(JSON.stringify({ ...found, PolicyDocument: owned }), id).not.toMatch(
           /"[^"]*\*[^"]*"|ManagedPolicyArns/,
@@ -172,7 +188,7 @@ describe("what each function is told", () => {
 
   test("only the functions that write to the database are told how", () => {
     const holders = HANDLERS.filter((handler) => "DATABASE_URL" in settingsOf("prod", handler))
-    expect(holders).toEqual(["manage", "outcomes", "advance", "notify"])
+    expect(holders).toEqual(["manage", "outcomes", "advance", "relay", "notify"])
   })
 
   test("where mail is sent, the two that send it are told the server, by the name of its secret", () => {
@@ -184,6 +200,25 @@ describe("what each function is told", () => {
       else expect(url, id).toBe("null")
     }
     expect(settingsOf("prod", "notify")).not.toHaveProperty("SMTP_URL")
+  })
+
+  test("the issuers of people's tokens are told to those who let people in, and to nobody else", () => {
+    const jwtIssuers = [{ issuer: "https://login.example.com", audience: "hotswap" }]
+    const corsOrigins = ["https://console.example.com"]
+    const app = new App({ context: WITHOUT_BUNDLING })
+    const signing = Template.fromStack(new ServiceStack(app, { ...SETTINGS.prod, jwtIssuers, corsOrigins }))
+    for (const [id, { Properties }] of Object.entries(signing.findResources("AWS::Lambda::Function"))) {
+      const { HOTSWAP_JWT_ISSUERS = null, HOTSWAP_CORS_ORIGINS = null } = Properties.Environment.Variables
+      const told = /^(Manage|Read)/.test(id)
+      expect([HOTSWAP_JWT_ISSUERS, HOTSWAP_CORS_ORIGINS], id).toEqual(
+        told ? [JSON.stringify(jwtIssuers), "https://console.example.com"] : [null, null],
+      )
+    }
+  })
+
+  test("whoever counts failures by address knows the edge, which tells whose they are", () => {
+    const holders = HANDLERS.filter((handler) => "HOTSWAP_EDGE_SECRET" in settingsOf("prod", handler))
+    expect(holders).toEqual(["read", "manage", "outcomes"])
   })
 
   test("only manage holds the signing key", () => {
@@ -204,7 +239,21 @@ describe("production", () => {
         expect(resource.DeletionPolicy).toBe("Retain")
   })
 
-  test("passes the AWS Solutions rules, with one exception for what cannot be named", () => {
+  test("lets manage and relay make and end tenants' keys, notify use them, and nobody else do anything with them", () => {
+    const users = properties<object>("prod", "AWS::IAM::Policy").flatMap(([id, policy]) => {
+      const actions = statementsOf(policy)
+        .flatMap(({ Action }) => Action)
+        .filter((action) => action.startsWith("kms:"))
+      return actions.length === 0 ? [] : [[id.replace(/Role.*/, ""), actions.includes("kms:CreateKey")]]
+    })
+    expect(users).toEqual([
+      ["Manage", true],
+      ["Relay", true],
+      ["Notify", false],
+    ])
+  })
+
+  test("passes the AWS Solutions rules, with exceptions for what cannot be named", () => {
     const app = new App({ context: WITHOUT_BUNDLING })
     const stack = new ServiceStack(app, SETTINGS.prod)
     Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
@@ -216,6 +265,17 @@ describe("production", () => {
           .filter(({ type }) => type.includes("acknowledged"))
           .flatMap(({ data }) => Object.keys(data).map((rule) => `${node.path} ${rule}`)),
       )
-    expect(acknowledged).toEqual(["Hotswap-prod/Rollout/Role Annotation::AwsSolutions-IAM5[Resource::*]"])
+    const key = "arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>"
+    const of = (path: string, resource: string) =>
+      `Hotswap-prod/${path}/Role Annotation::AwsSolutions-IAM5[Resource::${resource}]`
+    const making = [`${key}:key/*`, `${key}:alias/hotswap/prod/*`, "*"]
+    expect(acknowledged.toSorted()).toEqual(
+      [
+        of("Rollout", "*"),
+        of("Notify", `${key}:key/*`),
+        ...making.map((resource) => of("Manage", resource)),
+        ...making.map((resource) => of("Relay", resource)),
+      ].toSorted(),
+    )
   })
 })

@@ -63,8 +63,12 @@ export const BESIDE: readonly string[] = [
   "putChannel",
   "deleteChannel",
   "rotateChannel",
+  "rotateKeys",
   "testChannel",
   "retryDelivery",
+  "setAuditRetention",
+  "reviewAccess",
+  "exportPerson",
 ]
 
 /** Every route that alters something, by the name it has in the reference, as somebody would use it who wants past the approvals. */
@@ -149,6 +153,10 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   },
   issuePlatformToken: (_mallory, pick) =>
     post("/api/v1/tokens", { subject: "mallory", roles: ["platform_admin"], tenants: [pick(["mallory"])] }),
+  erasePerson: ({ tenantId }, pick) =>
+    post(`/api/v1/tenants/${tenantId}/persons/erase`, {
+      subject: pick(["mallory", "friend", "platform", ...ROLES.map((role) => `friend.${role}`)]),
+    }),
   revokeToken: ({ tenantId }, pick) => ({
     method: "DELETE",
     path: `/api/v1/tenants/${tenantId}/tokens/${tenantId}:tok_${pick(["0", "1"]).repeat(32)}`,
@@ -246,6 +254,22 @@ const learn = (mallory: Mallory, body: Record<string, unknown>): void => {
         mallory.releases.push(item.release)
 }
 
+/**
+ * What she does as herself. Who issues tokens can make people up: of two that she made, neither descends from the other, so
+ * one could approve what the other submits. That is for whoever hands out `tenant_admin` to know, and in the audit.
+ */
+const HER_OWN: ReadonlySet<string> = new Set([
+  "createConfig",
+  "editConfig",
+  "deleteConfig",
+  "rollBackConfig",
+  "promoteConfig",
+  "submitChange",
+  "setPolicy",
+  "inheritPolicy",
+  "issueToken",
+])
+
 /** One call by each of those, and what readers of Production get after it: nothing that was not approved. */
 const attempt = async (mallory: Mallory, name: string, choices: readonly number[]): Promise<number[]> => {
   const { world } = mallory
@@ -261,7 +285,7 @@ const attempt = async (mallory: Mallory, name: string, choices: readonly number[
   const tokens =
     name === "approveChange"
       ? ROLES.flatMap(() => mallory.tokens)
-      : [name === "issueToken" || choices[1]! % 2 === 0 ? own : other]
+      : [HER_OWN.has(name) || choices[1]! % 2 === 0 ? own : other]
   const { method, path, body, headers } = ATTACKS[name]!(mallory, pick)
   const statuses: number[] = []
   for (const token of tokens) {

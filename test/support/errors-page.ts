@@ -1,20 +1,21 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { PROBLEMS } from "../../core/errors.ts"
+import { PROBLEM_HELP } from "../../core/error-help.ts"
+import { PROBLEMS, type ProblemCode } from "../../core/errors.ts"
 
 const PAGE = join(import.meta.dirname, "../../docs/errors.md")
 
-const rowOf = ([code, { status, title, help }]: [
-  string,
-  { status: number; title: string; help: string },
-]): string => `| <a id="${code}"></a>\`${code}\` | ${status} | ${cell(title)} | ${cell(help)} |`
+const rowOf = (code: ProblemCode): string => {
+  const { status, title } = PROBLEMS[code]
+  return `| <a id="${code}"></a>\`${code}\` | ${status} | ${cell(title)} | ${cell(PROBLEM_HELP[code])} |`
+}
 
 const cell = (text: string): string => text.replaceAll("|", "\\|")
 
 /** `docs/errors.md` as the registry of problems would have it. */
 export const errorsPage = (): string => `# Errors
 
-<!-- Written by \`npm run docs:errors\` from core/errors.ts: change it there. -->
+<!-- Written by \`npm run docs:errors\` from core/errors.ts and core/error-help.ts: change it there. -->
 
 Whatever is refused is answered with \`application/problem+json\` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)),
 and changes nothing:
@@ -36,7 +37,7 @@ answer; it stands in the log as well.
 
 | code | status | what it means | what to do |
 |---|---|---|---|
-${Object.entries(PROBLEMS).map(rowOf).join("\n")}
+${(Object.keys(PROBLEMS) as ProblemCode[]).map(rowOf).join("\n")}
 `
 
 if (import.meta.main) writeFileSync(PAGE, errorsPage())

@@ -21,6 +21,7 @@ export interface Script {
   ageMs?: number
   moving?: boolean
   status?: PointerDocument["status"]
+  tier?: PointerDocument["tier"]
   revoked?: readonly string[]
   /** Only to who names a revision: its memory is a moment old, and looked past for him alone. */
   toWhoKnows?: boolean
@@ -138,7 +139,7 @@ export const startOrigin = async (): Promise<ScriptedOrigin> => {
       pointers.set(script.toWhoKnows ? `${name}?told` : name, {
         tenantId,
         environment,
-        tier: "Free",
+        tier: script.tier ?? "Free",
         status: script.status ?? "active",
         revision: script.revision ?? "1.0.0.1",
         stable,

@@ -2,8 +2,9 @@ import type { Role } from "../../access.ts"
 import type { Change, ChangeState, Instant } from "../change.ts"
 import { defined } from "../defined.ts"
 import type { Policy } from "../policy.ts"
+import { POLICY_BOUNDS } from "../policy-document.ts"
 import { holds, objection, owedStage, standingOf } from "../stages.ts"
-import { after, isReached } from "../time.ts"
+import { after, isReached, msBetween } from "../time.ts"
 import type { Transition } from "../transition.ts"
 import { hasExpired, isWaiting, moved, type Of, past, refused } from "./answers.ts"
 
@@ -48,12 +49,13 @@ export const withdraw = (
   return moved(next, isOwed ? askedFor(now) : change.status)
 }
 
-/** The approvals given are not enough any more. */
+/** The approvals given are not enough any more, or are enough again. */
 export const reassess = (change: Change, policy: Policy, now: Instant): Transition => {
-  if (change.status.state !== "scheduled") return past(change, "sent back to be approved")
-  return owedStage(standingOf(change, policy)) === null
-    ? refused("CHANGE_STATE", "The change owes no approval.")
-    : moved(change, askedFor(now))
+  if (!isWaiting(change)) return past(change, "assessed again")
+  const isOwed = owedStage(standingOf(change, policy)) !== null
+  if (isOwed === (change.status.state === "awaiting_approval"))
+    return refused("CHANGE_STATE", `The change owes ${isOwed ? "approvals still" : "no approval"}.`)
+  return moved(change, isOwed ? askedFor(now) : { state: "scheduled", since: now })
 }
 
 /** When those whose approval is due are to be reminded next; `null`: never, or nobody's is. */
@@ -68,6 +70,10 @@ export const remind = (change: Change, { by }: Of<"remind">, policy: Policy, now
   const at = remindAt(change, policy)
   if (by.kind === "clock" && (at === null || !isReached(at, now)))
     return refused("CHANGE_STATE", "It is not time to remind anybody.")
+  const toldAt = change.status.remindedAt ?? change.content.createdAt
+  // Each reminder goes to every channel: somebody who holds the key down is not to flood them.
+  if (msBetween(toldAt, now) < POLICY_BOUNDS.remindEveryMs.min)
+    return refused("CHANGE_STATE", `They were told at ${toldAt}, less than a minute ago.`)
   return moved(change, askedFor(now))
 }
 

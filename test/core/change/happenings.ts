@@ -36,7 +36,7 @@ export const EVENTS = {
       "another change alters one of its keys in stable, or its edits hold no longer (limits, schema, strategy)",
   },
   expire: { event: { type: "expire" }, words: "the clock finds its time over" },
-  reassess: { event: { type: "reassess" }, words: "its policy asks for more" },
+  reassess: { event: { type: "reassess" }, words: "its policy asks for more, or no longer does" },
   wait: { event: { type: "wait", behind: OTHER }, words: "due, but a rollout is in its way" },
   freeze: { event: { type: "freeze", frozen: FROZEN }, words: "due, but there is a freeze" },
   start: { event: { type: "start" }, words: "due" },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { POLICY_KEY } from "../../../core/change/policy.ts"
-import { PLATFORM, tierScope } from "../../../core/ids.ts"
+import { type ChangeId, PLATFORM, tierScope } from "../../../core/ids.ts"
 import { bob, carol, engineer, manager } from "./people.ts"
 import { actor, canary, person } from "./rollouts.ts"
 import { editing, key, MINUTE_MS, World } from "./world.ts"
@@ -58,6 +58,24 @@ describe("a policy", () => {
     expect(world.stateOf(waiting)).toBe("live")
   })
 
+  test("that asks for more and then no longer leaves nothing waiting that owes nothing", () => {
+    const world = new World()
+    const scheduled = world.set({ a: 1 }, soon(world))
+    const again = world.set({ b: 1 }, soon(world))
+    world.setPolicy({ stages: MANAGER })
+    world.approve(world.setPolicy({ stages: [] }), manager)
+    expect(world.stateOf(scheduled)).toBe("scheduled")
+    const layer = { scope: tierScope("Pro"), version: 1, locked: false, document: { stages: MANAGER } }
+    world.policies = [layer, ...world.policies.map((own) => ({ ...own, document: {} }))]
+    world.pass(MINUTE_MS)
+    world.tick(again)
+    expect(world.stateOf(again)).toBe("awaiting_approval")
+    world.policies = world.policies.slice(1)
+    world.pass(MINUTE_MS)
+    for (const id of [scheduled, again]) world.tick(id)
+    expect([world.stateOf(scheduled), world.stateOf(again)]).toEqual(["live", "live"])
+  })
+
   test("that is inherited counts at the start, and a start that raced with it is decided anew", () => {
     const world = new World()
     const scheduled = world.set({ a: 1 }, soon(world))
@@ -92,7 +110,7 @@ describe("a policy", () => {
     const strict = world.setPolicy({ stages: MANAGER })
     expect(world.refuse({ type: "rollback", changeId: strict, actor })).toMatchObject({
       code: "ROLLBACK_POLICY",
-      extra: { draft: { edits: [{ key: POLICY_KEY, delete: true }] } },
+      extra: { draft: { policy: { comment: expect.any(String) } } },
     })
     world.do({ type: "rollback_to", actor })
     expect([world.value("a"), world.pointer.stableChangeId, world.stateOf(strict)]).toEqual([
@@ -146,8 +164,6 @@ describe("in a freeze", () => {
     for (const rest of [{}, canary]) {
       const id = world.set({ [JSON.stringify(rest).length]: 1 }, rest)
       expect(world.change(id).status).toMatchObject({ frozen: { name: "lunch", until: UNTIL } })
-      expect(world.dueAt(id)).toBe(UNTIL)
-      expect(world.tick(id)).toBe("nothing")
     }
     world.nowMs = Date.parse(UNTIL)
     for (const id of [...world.changes.keys()].slice(1)) world.tick(id)
@@ -161,7 +177,6 @@ describe("in a freeze", () => {
     world.pass(MINUTE_MS)
     expect(world.tick(id)).toBe("commit")
     expect(world.change(id).status).toMatchObject({ step: 0, frozen: { until: UNTIL } })
-    expect([world.dueAt(id), world.tick(id)]).toEqual([UNTIL, "nothing"])
     expect(world.refuse({ type: "advance", changeId: id, step: 0, by: person })).toMatchObject({
       code: "CHANGE_FROZEN",
       detail: expect.stringContaining(UNTIL),
@@ -174,6 +189,31 @@ describe("in a freeze", () => {
     world.tick(id)
     expect(world.change(id).status).toMatchObject({ step: 1 })
     expect(world.change(id).status).not.toHaveProperty("frozen")
+  })
+
+  test("it is looked at again every ten minutes, as nobody tells when one that is inherited is lifted", () => {
+    const inherited = { scope: tierScope("Pro"), version: 1, locked: false, document: { freezes: [window] } }
+    const world = new World()
+    const rollout = world.set({ a: 1 }, canary)
+    world.policies = [inherited]
+    world.pass(MINUTE_MS)
+    world.tick(rollout)
+    const waiting = world.set({ b: 1 })
+    const entries = world.audit.length
+    const lookedAt = (id: ChangeId) => Date.parse(world.dueAt(id)!) - world.nowMs
+    for (let looks = 0; looks < 3; looks++) {
+      for (const id of [rollout, waiting]) expect(lookedAt(id)).toBe(10 * MINUTE_MS)
+      world.pass(10 * MINUTE_MS)
+      for (const id of [rollout, waiting]) world.tick(id)
+    }
+    expect(world.audit.length).toBe(entries)
+    world.policies = []
+    for (const id of [rollout, waiting]) world.tick(id)
+    expect(world.change(rollout).status).toMatchObject({ step: 1 })
+    expect(world.stateOf(waiting)).toBe("live")
+    world.policies = [inherited]
+    world.nowMs = Date.parse(UNTIL) - MINUTE_MS
+    expect(world.dueAt(world.set({ c: 1 }))).toBe(UNTIL)
   })
 
   test("a policy passes, and one that ends the freeze lets go at once what it held", () => {
@@ -223,6 +263,9 @@ describe("an approval", () => {
       day,
     ])
     expect(world.tick(id)).toBe("nothing")
+    world.pass(MINUTE_MS - 1)
+    expect(world.refuse({ type: "remind", changeId: id, actor }).code).toBe("CHANGE_STATE")
+    world.pass(1)
     world.do({ type: "remind", changeId: id, actor })
     expect(reminders()).toBe(2)
   })

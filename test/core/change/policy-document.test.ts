@@ -143,6 +143,11 @@ describe("a policy is refused, each wrong member named,", () => {
     ["null for what it inherits", { expiresAfterMs: null }, ["/expiresAfterMs"]],
     ["a role twice", { breakGlass: ["manager", "manager"] }, ["/breakGlass/1"]],
     ["a role that reads", { breakGlass: ["reader"] }, ["/breakGlass/0"]],
+    [
+      "an end in the year 10,000, which no calendar here counts to",
+      { freezes: [{ ...holidays, until: "9999-12-31T23:59" }] },
+      ["/freezes/0/until"],
+    ],
     ["a threshold there is not", { gate: { ratio: 5 } }, ["/gate/ratio"]],
     ["a threshold as text", { gate: { ratioMin: "100" } }, ["/gate/ratioMin"]],
     ["what is no topic", { snsTopics: ["arn:aws:sqs:eu-central-1:123456789012:x"] }, ["/snsTopics/0"]],

@@ -2,6 +2,7 @@ import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import type { Strategy } from "../../../core/change/change.ts"
 import { effectivePolicy } from "../../../core/change/effective-policy.ts"
+import { planOf } from "../../../core/change/plan.ts"
 import {
   DEFAULT_CANARY,
   defaultPolicy,
@@ -80,8 +81,11 @@ describe("the policy in force", () => {
           const layerThatWins = saying.find(({ locked }) => locked) ?? saying.at(-1)
           return layerThatWins && say(layerThatWins.document)
         }
+        expect(policy.allowedStrategies).toContain(policy.strategy.type)
+        const strategy = winner((document) => document.strategy) ?? defaults.strategy
+        if (policy.allowedStrategies.includes(strategy.type)) expect(policy.strategy).toEqual(strategy)
         for (const name of Object.keys(defaults) as (keyof Policy)[])
-          if (name !== "gate") {
+          if (name !== "gate" && name !== "strategy") {
             const won = winner((document) => document[name])
             expect(policy[name]).toEqual(won === undefined ? defaults[name] : won)
           }
@@ -110,11 +114,25 @@ describe("the policy in force", () => {
     expect(policy).toMatchObject({ freezes: [], remindEveryMs: null })
   })
 
+  test("has a strategy that it allows: the first of them, where the one that would be in force is forbidden", () => {
+    const strategyOf = (document: PolicyDocument, scope = acme, environment = staging) =>
+      effective([layer(PLATFORM, document, true), layer(acme, { strategy: direct })], scope, environment)
+        .strategy
+    expect(strategyOf({ allowedStrategies: ["direct", "canary"] })).toEqual(direct)
+    expect(strategyOf({ allowedStrategies: ["rolling", "canary", "blue_green"] })).toEqual(DEFAULT_CANARY)
+    expect(strategyOf({ allowedStrategies: ["blue_green"] })).toEqual(blueGreen)
+    const everyone = { type: "rolling", waves: [{ weightBp: 10_000 }] }
+    expect(strategyOf({ allowedStrategies: ["canary", "rolling"] }, PLATFORM)).toEqual(everyone)
+    for (const scope of [acme, pro])
+      for (const type of ["direct", "canary", "blue_green", "rolling"] as const)
+        planOf(strategyOf({ allowedStrategies: [type] }, scope), scope)
+  })
+
   test("passes over a strategy that is for others who inherit it", () => {
     const layers = [layer(PLATFORM, { strategy: waves, allowedStrategies: ["rolling"] }, true)]
     expect(effective(layers, PLATFORM)).toMatchObject({ strategy: waves, allowedStrategies: ["rolling"] })
     // Within a tier there are no tiers to go by.
-    expect(effective(layers, pro)).toMatchObject({ strategy: direct, allowedStrategies: ["rolling"] })
+    expect(effective(layers, pro)).toMatchObject({ allowedStrategies: ["rolling"] })
     expect(effective(layers)).toEqual(defaultPolicy(acme, production, DEFAULT_ENVIRONMENTS))
     const forTenants = [layer(PLATFORM, { strategy: blueGreen, allowedStrategies: ["blue_green"] })]
     expect(effective(forTenants, acme, staging)).toMatchObject({

@@ -130,6 +130,6 @@ test("a change that was overtaken is shown key by key, with a draft that makes t
       yours: { value: "mine", description: "what a is" },
     },
   ])
-  world.submit(draft.edits)
+  world.submit((draft as Extract<typeof draft, { edits: unknown }>).edits)
   expect([world.value("a"), world.value("b")]).toEqual(["mine", undefined])
 })

@@ -93,3 +93,16 @@ describe("a canary", () => {
     expect(world.run(verdict).kind).toBe("nothing")
   })
 })
+
+test("what somebody says who holds a rollout, or takes it on, is kept among its comments", () => {
+  const { world, id } = started()
+  world.do({ type: "pause", changeId: id, actor, comment: "errors in the shop" })
+  world.do({ type: "resume", changeId: id, actor, comment: "they were there before" })
+  world.do({ type: "advance", changeId: id, step: 0, by: person, comment: "seen enough" })
+  world.do({ type: "advance", changeId: id, step: 1, by: person })
+  expect(world.change(id).comments.map(({ subject, text }) => [subject, text])).toEqual([
+    ["bob", "errors in the shop"],
+    ["bob", "they were there before"],
+    ["bob", "seen enough"],
+  ])
+})

@@ -56,6 +56,7 @@ export const SITUATIONS = {
     words: "more than one owed",
   },
   awaiting_approval: { status: { state: "awaiting_approval" }, given: 2, words: "the last one owed" },
+  "awaiting_approval, none owed": { status: { state: "awaiting_approval" }, words: "none owed any more" },
   "awaiting_approval, over": {
     status: { state: "awaiting_approval" },
     given: 2,

@@ -221,9 +221,11 @@ describe("promotion", () => {
     release,
     versions: { [a]: 4 },
   })
-  const edits = editsOfPromotion([
-    { key: a, entry: { value: "x", version: 4, schema: STRING }, description: "d" },
-  ])
+  const STAGING = "Staging" as Environment
+  const edits = editsOfPromotion(
+    [{ key: a, entry: { value: "x", version: 4, schema: STRING }, description: "d" }],
+    STAGING,
+  )
   const target = () => new World({ environment: "Production", policy: { strategy: DIRECT, stages: [] } })
 
   test("copies value, schema and description to the next environment", () => {
@@ -237,7 +239,7 @@ describe("promotion", () => {
   test("takes away a schema and a lock that the source does not have", () => {
     const world = target()
     world.submit([{ key: a, value: 1, schema: { type: "number" }, locked: true, owner: "o" }])
-    world.submit(editsOfPromotion([{ key: a, entry: { value: "x", version: 1 } }]), {
+    world.submit(editsOfPromotion([{ key: a, entry: { value: "x", version: 1 } }], STAGING), {
       promotedFrom: from("Staging"),
     })
     expect(world.entries().get(a)).toEqual({ value: "x", version: 2 })

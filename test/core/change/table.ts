@@ -36,6 +36,16 @@ const TABLE: Record<SituationName, Partial<Record<EventName, string>>> = {
     break_glass: "live+publish",
     comment: "awaiting_approval",
   },
+  "awaiting_approval, none owed": {
+    ...waiting,
+    approve: "APPROVAL_TWICE",
+    withdraw: "awaiting_approval",
+    "remind, person": "awaiting_approval",
+    reject: "rejected",
+    reassess: "scheduled",
+    break_glass: "live+publish",
+    comment: "awaiting_approval",
+  },
   "awaiting_approval, over": {
     ...waiting,
     reject: "rejected",

@@ -13,6 +13,7 @@ test.each<[Json, ValueType]>([
   [{}, "object"],
   [[], "array"],
   [null, "null"],
+  [{ $secret: true, version: 1 }, "secret"],
 ])("the type of %j is %s", (value, type) => {
   expect(typeOf(value)).toBe(type)
 })
@@ -32,6 +33,7 @@ test("a config is shown with its id, its type and what is known about it, and nu
     type: "array",
     version: 3,
     locked: false,
+    secret: false,
     schema: null,
     description: null,
     owner: null,

@@ -109,6 +109,17 @@ test("the waves wait for enough reports, are held while a tenant may be failed, 
   expect(wavesAt(evidence([]), 20)).toBe("unwatched")
 })
 
+test("a verdict's words fit what was counted: one tenant, several, or nothing that is old enough", () => {
+  const [one, two] = [[tenant()], [tenant(), tenant({ tenantId: "globex" as TenantId })]]
+  expect(judgeWaves(evidence(one), STEP, NOW).words).toBe(
+    "One tenant reports the candidate, which does not fail it.",
+  )
+  expect(judgeWaves(evidence(two), STEP, NOW).words).toMatch(/^2 tenants report the candidate/)
+  expect(judgeTenant(evidence(one), STEP, NOW).words).toContain("2 of 400 requests failed")
+  const unsettled = judgeTenant(evidence([tenant({ after: tally(0, 0) })]), STEP, NOW)
+  expect(unsettled.words).toMatch(/^Nothing yet that this tenant reported .* is old enough/)
+})
+
 test("those reached falling silent while others report holds the waves, and in the end takes everyone back", () => {
   const quietFor = (seconds: number) => {
     const others = { tenants: 20, requests: 8_000, lastAt: at(20 + seconds), sample: control() }

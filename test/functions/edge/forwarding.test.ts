@@ -99,6 +99,13 @@ test("headers of one hop and claims about the hops before are dropped", async ()
     expect(arrived, name).not.toHaveProperty(name)
 })
 
+test("the origin is told who calls as Cloudflare says it, whatever the caller says", async () => {
+  await edge.get("/who", "hs_x", { headers: { "cf-connecting-ip": "203.0.113.9" } })
+  expect(manage.calls.at(-1)!.headers["hotswap-client"]).toBe("203.0.113.9")
+  await edge.get("/who", "hs_x", { headers: { "hotswap-client": "203.0.113.10" } })
+  expect(manage.calls.at(-1)!.headers["hotswap-client"]).not.toBe("203.0.113.10")
+})
+
 test("status and headers come back unchanged, redirects are the client's to follow, and the secret stays", async () => {
   manage.answers("/elsewhere", (_, response) => {
     response

@@ -6,7 +6,7 @@ import { isBehind, parseRevision, type Revision } from "../../../core/release/re
 import { createOutlet } from "../../../functions/edge/event-stream.ts"
 import type { HeldPointer } from "../../../functions/edge/pointer.ts"
 import type { Reading } from "../../../functions/edge/pointers.ts"
-import type { Hint, Push } from "../../../functions/edge/push.ts"
+import type { Hear, Hint, Push } from "../../../functions/edge/push.ts"
 import { scopeOf } from "../../../functions/edge/scope.ts"
 import { runSession } from "../../../functions/edge/stream-session.ts"
 
@@ -39,7 +39,7 @@ const createOrigin = () => {
       revision: revisionOf(text),
       staleness: stalenessOf(origin),
       revoked: new Set(origin.revoked),
-      document: { status: origin.status },
+      document: { status: origin.status, tier: "Pro" },
     }
     return { pointer: pointer as unknown as HeldPointer, staleMs: null }
   }
@@ -55,7 +55,7 @@ const start = (options: { told?: string; expiresAtMs?: number; reads?: boolean }
   const { origin, pointers } = createOrigin()
   const outlet = createOutlet()
   let text = ""
-  let hint: (hint: Hint) => void = () => {}
+  let hint: Hear = () => {}
   const push: Push = {
     listen: async (_scope, heard) => {
       hint = heard
@@ -83,7 +83,7 @@ const start = (options: { told?: string; expiresAtMs?: number; reads?: boolean }
   const reading = options.reads === false ? Promise.resolve() : read().catch(() => undefined)
   return {
     origin,
-    push: (heard: Hint) => hint(heard),
+    push: (heard: Hint, tier?: string) => hint(heard, tier),
     isOpen: () => !outlet.gone.aborted,
     text: () => text,
     ids: () => [...text.matchAll(/^id: (.*)$/gm)].map(([, id]) => id),
@@ -225,6 +225,17 @@ describe("a message", () => {
     const { asked } = stream.origin
     await pass(10_000)
     expect(stream.origin.asked - asked).toBeLessThanOrEqual(3)
+  })
+
+  test("of another tier is nothing to ask for", async () => {
+    const stream = start()
+    await pass(1)
+    stream.push(revisionOf("1.0.9.0"), "~tier.Free")
+    await pass(100)
+    expect(stream.origin.wanted).toEqual([])
+    stream.push(revisionOf("1.0.9.0"), "~tier.Pro")
+    await pass(0)
+    expect(stream.origin.wanted).toEqual([revisionOf("1.0.9.0")])
   })
 
   test("of each of two layers at once asks for both", async () => {

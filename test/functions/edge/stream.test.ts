@@ -150,6 +150,18 @@ describe("a move", () => {
     expect(await stream.next()).toMatchObject({ type: "global_config", id: "1.5.0.9" })
   })
 
+  test("of a tier is told to its tenants, and asked for on behalf of no other", async () => {
+    origin.says({ tenantId: "of-pro", revision: "1.0.2.1", tier: "Pro" })
+    origin.says({ tenantId: "of-free", revision: "1.0.1.1", tier: "Free" })
+    const [pro] = [await listen("of-pro"), await listen("of-free")]
+    await pro.next()
+    origin.says({ tenantId: "of-pro", revision: "1.0.3.1", tier: "Pro", toWhoKnows: true })
+    await proxy.publish("~tier.Pro", { type: "global_config", revision: "1.0.3.0" })
+    expect(await pro.next()).toMatchObject({ type: "global_config", id: "1.0.3.1" })
+    expect(origin.paths("/internal/pointer/of-pro/").join()).toContain("atLeast=1.0.3.0")
+    expect(origin.paths("/internal/pointer/of-free/").join()).not.toContain("atLeast")
+  })
+
   test("that was lost with Redis is told once Redis is back", async () => {
     origin.says({ tenantId: "missed", revision: "1.0.0.1" })
     const stream = await listen("missed")

@@ -44,14 +44,24 @@ const fails = (error: unknown) =>
   })
 
 let logged: [string, Record<string, unknown>][]
-const appOf = (...routes: Parameters<typeof createApp>[1]): App =>
+const appOf = (...routes: Parameters<typeof createApp>[1]): App => appWith({}, ...routes)
+const appWith = (
+  more: Partial<Parameters<typeof createApp>[0]>,
+  ...routes: Parameters<typeof createApp>[1]
+): App =>
   createApp(
     {
       door,
       log: { error: (message, fields) => void logged.push([message, fields]) },
       newId: () => "an-id",
+      requestKey: new Uint8Array(32),
       resolveScope: async () => null,
       exists: async () => true,
+      attempts: { failed: () => false, isFlood: () => false },
+      edgeSecret: null,
+      corsOrigins: [],
+      publicRoutes: ["GET /fails", "GET /ok"],
+      ...more,
     },
     routes,
   )
@@ -161,6 +171,66 @@ test("a route that names no action of the table does not start", () => {
   expect(() => route({ ...nameless, path: "/x", method: "get", action: "tenant.fly" as never })).toThrow(
     "names no action",
   )
+})
+
+test("a route of no action starts only if it is known to be public, and none stands behind another", () => {
+  const open = fails(new Error())
+  expect(() => appWith({ publicRoutes: [] }, open)).toThrow("GET /fails is neither")
+  expect(() => appOf({ ...echo, action: "tenant.fly" as never })).toThrow("POST /echo is neither")
+  expect(() => appOf({ ...echo, action: "__proto__" as never })).toThrow("POST /echo is neither")
+  expect(() => appOf(echo, echo)).toThrow("POST /echo is declared twice")
+})
+
+describe("web pages", () => {
+  const MINE = "https://console.example.com"
+  const corsOrigins = [MINE]
+  const preflight = (app: App, origin: string) =>
+    app.request("/echo", {
+      method: "OPTIONS",
+      headers: {
+        origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization",
+      },
+    })
+  const called = (app: App, origin: string) =>
+    app.request("/echo", { method: "POST", headers: { origin }, body: "{}" })
+
+  test("of an origin that is named may call, and read refusals too", async () => {
+    const app = appWith({ corsOrigins }, echo)
+    const asked = await preflight(app, MINE)
+    expect(asked.status).toBe(204)
+    expect(asked.headers.get("access-control-allow-origin")).toBe(MINE)
+    expect(asked.headers.get("access-control-allow-headers")).toContain("Authorization")
+    expect(asked.headers.get("access-control-allow-credentials")).toBeNull()
+    const answer = await called(app, MINE)
+    expect(answer.status).toBe(401)
+    expect(answer.headers.get("access-control-allow-origin")).toBe(MINE)
+    expect(answer.headers.get("vary")).toContain("Origin")
+  })
+
+  test.each([
+    "https://console.example.com.evil.example",
+    "https://evil-console.example.com",
+    "http://console.example.com",
+    "https://console.example.com:8443",
+    "https://CONSOLE.example.com",
+    "https://example.com",
+    "null",
+    "*",
+    "",
+  ])("of the origin %j may not", async (origin) => {
+    const app = appWith({ corsOrigins }, echo)
+    for (const answer of [await preflight(app, origin), await called(app, origin)]) {
+      expect(answer.headers.get("access-control-allow-origin")).toBeNull()
+      expect(answer.headers.get("vary")).toContain("Origin")
+    }
+  })
+
+  test("may not call at all unless some are named", async () => {
+    const answers = [await preflight(appOf(echo), MINE), await called(appOf(echo), MINE)]
+    for (const { headers } of answers) expect(headers.get("access-control-allow-origin")).toBeNull()
+  })
 })
 
 test("a cursor leads back to where it came from, and to no other list", () => {

@@ -14,20 +14,22 @@ const refusalOf = (schema: z.ZodType, value: unknown, part: "query" | "body" = "
 }
 
 const Body = z.strictObject({
-  name: z.string(),
+  name: z.string().max(8),
   size: z.int().optional(),
   at: z.iso.datetime({ offset: true }).optional(),
-  who: z.union([z.literal("*"), z.array(z.string())]).optional(),
+  who: z.union([z.literal("*"), z.array(z.string()).min(1)]).optional(),
 })
 
 describe("what is not as it should be", () => {
   test.each([
     [{}, "/name: It is required."],
     [{ name: 5 }, "/name: Expected string, received number."],
-    [{ name: "n", extra: 1 }, "/extra: There is no such field."],
+    [{ name: "n", extra: 1 }, "/extra: There is no such field: the body takes name, size, at, who."],
     [{ name: "n", at: "tomorrow" }, "/at: Expected a time like 2026-01-31T12:00:00Z."],
     [{ name: "n", who: 5 }, '/who: Expected "*". Or: Expected array, received number.'],
-    [[], "the whole: Expected object, received array."],
+    [{ name: "n", who: [] }, "/who: Expected 1 item or more."],
+    [{ name: "n".repeat(9) }, "/name: Expected 8 characters or fewer."],
+    [[], "Expected object, received array."],
   ])("is said in the detail, so that nobody has to look further: %j", (value, detail) => {
     const refusal = refusalOf(Body, value)
     expect(refusal.message).toBe(detail)
@@ -47,7 +49,7 @@ describe("what is not as it should be", () => {
     expect(refusal.errors).toEqual([
       { path: "limit", message: "Expected a number." },
       { path: "from", message: "It is required." },
-      { path: "other", message: "There is no such parameter." },
+      { path: "other", message: "There is no such parameter: the query takes limit, from." },
     ])
   })
 })

@@ -53,6 +53,7 @@ describe("an approval", () => {
   test("that is due is asked for again by whoever wants it on", async () => {
     const { changeId } = await submit("Production", 2)
     expect((await read(changeId)).remindedAt).toBeNull()
+    world.moveClock(60_000)
     const { body } = await must(act(changeId, "remind", acme.tokens.engineer), 200)
     expect(body.remindedAt).toBe(world.platform.clock.now().toISOString())
     await must(act(changeId, "remind", acme.tokens.viewer), 403)

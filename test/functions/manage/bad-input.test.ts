@@ -72,7 +72,21 @@ const CASES: Case[] = [
   ],
   ["a malformed key", "KEY_INVALID", "POST", CONFIGS, with_({ key: "no spaces" })],
   ["a key that is there", "CONFIG_EXISTS", "POST", CONFIGS, with_({ key: "known" })],
-  ["a secret", "SECRET_UNSUPPORTED", "POST", CONFIGS, with_({ secret: true })],
+  [
+    "a value that reads like a secret",
+    "SECRET_MARKER",
+    "POST",
+    CONFIGS,
+    with_({ value: { $secret: true, version: 1 } }),
+  ],
+  [
+    "a secret without a new value",
+    "SECRET_VALUE_NEEDED",
+    "PUT",
+    "/api/v1/configs/acme:Development:known",
+    { body: { secret: true } },
+  ],
+  ["the secret of what is none", "SECRET_NONE", "GET", "/api/v1/configs/acme:Development:known/secret", {}],
   ["a value over 256 KiB", "VALUE_TOO_LARGE", "POST", CONFIGS, with_({ value: "x".repeat(262_145) })],
   ["nesting beyond 64 levels", "JSON_TOO_DEEP", "POST", CONFIGS, raw("[".repeat(64) + "]".repeat(64))],
   [

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { ChangeListed, ChangeShown } from "../../../functions/manage/change-shapes.ts"
 import { openChecksums } from "./checksums.ts"
 import { createWorld, must, type World } from "./world.ts"
 
@@ -277,6 +278,26 @@ describe("the list of changes", () => {
     const { items } = (await must(world.call<Page>("GET", path), 200)).body
     expect(new Set(items.map(({ state }) => state))).toEqual(new Set(["live", "cancelled"]))
   })
+})
+
+test("every answer that shows a change has what the reference names, and nothing else", async () => {
+  const shown: unknown[] = [await submit("QA", [{ key: "shown", value: 1 }])]
+  const configs = "/api/v1/configs/acme:QA:shown/promote"
+  const promoted = await must(
+    world.call<Change>("POST", configs, { body: { targetEnvironment: "Staging" } }),
+    202,
+  )
+  const waiting = await submit("Production", [{ key: "shown", value: 1 }], { comment: "why" })
+  const glass = await submit("Production", [{ key: "glass", value: 1 }])
+  await act(waiting.changeId, "comments", { text: "hm" })
+  const broken = await must(act(glass.changeId, "break-glass"), 200)
+  await approveAll(waiting.changeId)
+  shown.push(promoted.body, broken.body, (await must(act(waiting.changeId, "pause"), 200)).body)
+  for (const { changeId } of [promoted.body, waiting, glass]) shown.push(await read(changeId))
+  await must(act(waiting.changeId, "abort"), 200)
+  for (const body of shown) expect(ChangeShown.strict().safeParse(body).error).toBeUndefined()
+  const list = await must(world.call<{ items: unknown[] }>("GET", `${CHANGES}?tenantId=acme&limit=100`), 200)
+  for (const item of list.body.items) expect(ChangeListed.strict().safeParse(item).error).toBeUndefined()
 })
 
 test("nothing of all that was unforeseen", () => {

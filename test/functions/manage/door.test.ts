@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { PERMISSIONS } from "../../../core/access.ts"
+import type { Route } from "../../../functions/http/route.ts"
 import { createManage } from "../../../functions/manage/manage.ts"
+import { ELSEWHERE, ROUTES_OF_A_TENANT, SAMPLE } from "./door-routes.ts"
 import { CONTEXT, createWorld, eventOf, must, type World } from "./world.ts"
 
 let world: World
@@ -25,76 +27,6 @@ const throughHandler = async (method: string, path: string, token: string, body?
   return await world.manage.handler(eventOf(method, path, { headers, ...sent }), CONTEXT)
 }
 
-const SIGNAL = { source: "a watch", status: "firing", summary: "errors" }
-const CHANNEL = { type: "webhook", url: "https://hooks.example.com/x" }
-const NO_UUID = "00000000-0000-7000-8000-000000000000"
-
-const ROUTES_OF_A_TENANT: [string, (tenantId: string) => string, ((tenantId: string) => unknown)?][] = [
-  ["GET", (id) => `/api/v1/tenants/${id}`],
-  ["PATCH", (id) => `/api/v1/tenants/${id}`, () => ({ name: "mine" })],
-  ["DELETE", (id) => `/api/v1/tenants/${id}`],
-  ["POST", (id) => `/api/v1/tenants/${id}/suspend`],
-  ["POST", (id) => `/api/v1/tenants/${id}/resume`],
-  ["POST", (id) => `/api/v1/tenants/${id}/tokens`, () => ({ subject: "me", roles: ["viewer"] })],
-  ["GET", (id) => `/api/v1/tenants/${id}/tokens`],
-  ["DELETE", (id) => `/api/v1/tenants/${id}/tokens/${id}:tok_${"0".repeat(32)}`],
-  ["POST", () => "/api/v1/configs", (tenantId) => ({ tenantId, environment: "Staging", key: "k", value: 1 })],
-  ["GET", (id) => `/api/v1/configs?tenantId=${id}&environment=Staging`],
-  ["GET", (id) => `/api/v1/configs/${id}:Staging:secret.plan`],
-  ["PUT", (id) => `/api/v1/configs/${id}:Staging:secret.plan`, () => ({ value: 1 })],
-  ["DELETE", (id) => `/api/v1/configs/${id}:Staging:secret.plan`],
-  ["GET", (id) => `/api/v1/configs/${id}:Staging:secret.plan/versions`],
-  ["GET", (id) => `/api/v1/configs/${id}:Staging:secret.plan/diff?from=1&to=1`],
-  ["POST", (id) => `/api/v1/configs/${id}:Staging:secret.plan/rollback`, () => ({ toVersion: 1 })],
-  ["GET", (id) => `/api/v1/configs/${id}:Staging:secret.plan/explain`],
-  [
-    "POST",
-    (id) => `/api/v1/configs/${id}:Staging:secret.plan/promote`,
-    () => ({ targetEnvironment: "Production" }),
-  ],
-  [
-    "POST",
-    () => "/api/v1/changes",
-    (tenantId) => ({ tenantId, environment: "Staging", edits: [{ key: "k", value: 1 }] }),
-  ],
-  [
-    "POST",
-    () => "/api/v1/changes/preview",
-    (tenantId) => ({ tenantId, environment: "Staging", edits: [{ key: "k", value: 1 }] }),
-  ],
-  ["GET", (id) => `/api/v1/changes?tenantId=${id}`],
-  ["GET", (id) => `/api/v1/changes/${id}:chg_${"0".repeat(32)}`],
-  ...["cancel", "pause", "resume", "advance", "abort", "rollback", "break-glass", "review", "remind"].map(
-    (name): [string, (id: string) => string] => [
-      "POST",
-      (id) => `/api/v1/changes/${id}:chg_${"0".repeat(32)}/${name}`,
-    ],
-  ),
-  ["POST", (id) => `/api/v1/changes/${id}:chg_${"0".repeat(32)}/comments`, () => ({ text: "hello" })],
-  ["GET", (id) => `/api/v1/approvals?tenantId=${id}`],
-  ["POST", (id) => `/api/v1/approvals/${id}:chg_${"0".repeat(32)}/approve`],
-  ["POST", (id) => `/api/v1/approvals/${id}:chg_${"0".repeat(32)}/reject`],
-  ["POST", (id) => `/api/v1/approvals/${id}:chg_${"0".repeat(32)}/withdraw`],
-  ["POST", (id) => `/api/v1/changes/${id}:chg_${"0".repeat(32)}/signals`, () => SIGNAL],
-  ["POST", (id) => `/api/v1/tenants/${id}/environments/Staging/signals`, () => SIGNAL],
-  ["GET", (id) => `/api/v1/tenants/${id}/environments/Staging/policy`],
-  ["PUT", (id) => `/api/v1/tenants/${id}/environments/Staging/policy`, () => ({ stages: [] })],
-  ["DELETE", (id) => `/api/v1/tenants/${id}/environments/Staging/policy`],
-  ["POST", (id) => `/api/v1/tenants/${id}/environments/Staging/rollback`],
-  ["GET", (id) => `/api/v1/tenants/${id}/environments/Staging/releases`],
-  ["POST", (id) => `/api/v1/tenants/${id}/channels`, () => CHANNEL],
-  ["GET", (id) => `/api/v1/tenants/${id}/channels`],
-  ["GET", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}`],
-  ["PUT", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}`, () => ({ events: null })],
-  ["DELETE", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}`],
-  ["POST", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}/rotate`],
-  ["POST", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}/test`],
-  ["GET", (id) => `/api/v1/tenants/${id}/deliveries`],
-  ["POST", (id) => `/api/v1/tenants/${id}/deliveries/${NO_UUID}/retry`],
-  ["GET", (id) => `/api/v1/audit?tenantId=${id}`],
-  ["POST", () => "/api/v1/audit/verify", (tenantId) => ({ tenantId })],
-]
-
 describe("a tenant that a token may not see is answered byte for byte as one that never was", () => {
   test.each(ROUTES_OF_A_TENANT)("%s %s", async (method, path, body) => {
     const [seen, absent] = [globex.tenantId, "glob3x"]
@@ -110,44 +42,20 @@ describe("a tenant that a token may not see is answered byte for byte as one tha
   })
 
   test("every route that is about one tenant is among these", () => {
-    const elsewhere = new Set(["createTenant", "listTenants", "issuePlatformToken"])
+    const sent = ROUTES_OF_A_TENANT.map(([method, path]) => `${method} ${path("acme").split("?")[0]}`)
+    const isSent = ({ method, path }: Route): boolean => {
+      const form = new RegExp(`^${method.toUpperCase()} ${path.replaceAll(/\{\w+\}/g, "[^/]+")}$`)
+      return sent.some((one) => form.test(one))
+    }
     const about = world.manage.routes.filter(
-      ({ action, reference }) => action !== null && !elsewhere.has(reference.operationId ?? ""),
+      ({ action, reference }) => action !== null && !ELSEWHERE.has(reference.operationId ?? ""),
     )
-    expect(ROUTES_OF_A_TENANT.length).toBe(about.length)
+    expect(about.filter((route) => !isSent(route)).map(({ method, path }) => `${method} ${path}`)).toEqual([])
   })
 })
 
 describe("each role may do what the table of permissions says, and nothing else", () => {
   const ROLES = ["viewer", "engineer", "manager", "compliance", "tenant_admin"] as const
-  const SAMPLE: [keyof typeof PERMISSIONS, string, string, unknown?][] = [
-    ["tenant.create", "POST", "/api/v1/tenants", { name: "Another" }],
-    ["tenant.list", "GET", "/api/v1/tenants"],
-    ["tenant.read", "GET", "/api/v1/tenants/acme"],
-    ["tenant.update", "PATCH", "/api/v1/tenants/acme", { displayName: "ACME" }],
-    ["tenant.suspend", "POST", "/api/v1/tenants/acme/suspend"],
-    ["tenant.delete", "DELETE", "/api/v1/tenants/acme"],
-    ["token.issue", "POST", "/api/v1/tenants/acme/tokens", { subject: "x", roles: ["viewer"] }],
-    ["token.issue_platform", "POST", "/api/v1/tokens", { subject: "x", roles: ["platform_admin"] }],
-    ["token.list", "GET", "/api/v1/tenants/acme/tokens"],
-    ["config.read", "GET", "/api/v1/configs/acme:Staging:secret.plan"],
-    [
-      "change.submit",
-      "POST",
-      "/api/v1/changes/preview",
-      { tenantId: "acme", environment: "QA", edits: [{ key: "k", value: 1 }] },
-    ],
-    ["change.read", "GET", "/api/v1/changes?tenantId=acme"],
-    ["change.approve", "GET", "/api/v1/approvals?tenantId=acme"],
-    ["policy.read", "GET", "/api/v1/tenants/acme/environments/QA/policy"],
-    ["policy.submit", "PUT", "/api/v1/tenants/acme/environments/QA/policy", { promoteFromAny: true }],
-    ["change.control", "POST", "/api/v1/tenants/acme/environments/QA/rollback", {}],
-    ["change.read", "GET", "/api/v1/tenants/acme/environments/QA/releases"],
-    ["change.signal", "POST", "/api/v1/tenants/acme/environments/QA/signals", SIGNAL],
-    ["channel.read", "GET", "/api/v1/tenants/acme/channels"],
-    ["channel.manage", "POST", `/api/v1/tenants/acme/channels/${NO_UUID}/rotate`],
-    ["audit.read", "GET", "/api/v1/audit?tenantId=acme"],
-  ]
   test.each(SAMPLE)("%s: %s %s", async (action, method, path, body) => {
     for (const role of ROLES) {
       const answer = await world.call(method, path, {
@@ -157,6 +65,19 @@ describe("each role may do what the table of permissions says, and nothing else"
       const allowed = (PERMISSIONS[action] as readonly string[]).includes(role)
       expect(answer.status === 403, `${role}: ${answer.text}`).toBe(!allowed)
     }
+  })
+
+  test("and every action that a route takes is among these", () => {
+    const taken = new Set(world.manage.routes.flatMap(({ action }) => action ?? []))
+    const sent = new Set(SAMPLE.map(([action]) => action))
+    expect([...taken].filter((action) => !sent.has(action))).toEqual([])
+  })
+
+  test("no action stands in the table that nothing takes", () => {
+    const taken = new Set<string>(world.manage.routes.flatMap(({ action }) => action ?? []))
+    // Of the functions that read and hear clients, and of a field that the platform alone may set.
+    for (const action of ["view.read", "view.preview", "outcome.report", "tenant.tier"]) taken.add(action)
+    expect(Object.keys(PERMISSIONS).filter((action) => !taken.has(action))).toEqual([])
   })
 
   test("what the tenant bought is the platform's to set", async () => {
@@ -171,6 +92,20 @@ describe("each role may do what the table of permissions says, and nothing else"
       })
       expect(answer.body.code).toBe("FORBIDDEN")
     }
+  })
+
+  test("a token bound to one environment alters nothing about its tenant as a whole", async () => {
+    const bound = await acme.issue("bound-admin@acme", ["tenant_admin"], "Staging")
+    const whole: [string, string, unknown][] = [
+      ["PATCH", "/api/v1/tenants/acme", { displayName: "Mine" }],
+      ["PUT", "/api/v1/tenants/acme/audit-retention", { days: 90 }],
+    ]
+    for (const [method, path, body] of whole) {
+      const refused = await must(world.call(method, path, { token: bound, body }), 403)
+      expect(refused.body.code).toBe("FORBIDDEN")
+      await must(world.call(method, path, { token: acme.tokens.tenant_admin, body }), 200)
+    }
+    await must(world.call("GET", "/api/v1/tenants/acme", { token: bound }), 200)
   })
 
   test("a token bound to one environment changes, approves and issues nothing for another", async () => {
@@ -253,6 +188,19 @@ describe("the door", () => {
       "/docs/assets/swagger-ui.css",
     ])
       await must(world.call("GET", path, { token: null }), 200)
+  })
+
+  test("tells on its first page of parts of the reference that are there", async () => {
+    const { text } = await world.call("GET", "/", { token: null })
+    const { paths } = JSON.parse((await world.call("GET", "/openapi.json", { token: null })).text) as {
+      paths: Record<string, Record<string, { tags: string[]; operationId: string }>>
+    }
+    const there = Object.values(paths)
+      .flatMap((methods) => Object.values(methods))
+      .flatMap(({ tags, operationId }) => tags.flatMap((tag) => [tag, `${tag}/${operationId}`]))
+    const named = [...text.matchAll(/href="\/docs#\/([^"]+)"/g)].map(([, part]) => part!)
+    expect(named.length).toBeGreaterThan(5)
+    expect(there).toEqual(expect.arrayContaining(named))
   })
 
   test("tells a page of every refusal there is", async () => {

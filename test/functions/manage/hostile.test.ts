@@ -116,12 +116,12 @@ describe("a tenant's admin", () => {
 })
 
 test("a body of nothing but mistakes is answered with the first of them, and how many more there are", async () => {
-  const raw = `{${Array.from({ length: 200_000 }, (_, n) => `"${n}":0`).join(",")}}`
+  const raw = `{${Array.from({ length: 20_000 }, (_, n) => `"${n}":0`).join(",")}}`
   const answer = await world.call<{ detail: string; errors: unknown[] }>("PATCH", "/api/v1/tenants/acme", {
     raw,
   })
   expect([answer.status, answer.body.errors.length]).toEqual([400, 100])
-  expect(answer.body.detail).toContain("And 199997 more.")
+  expect(answer.body.detail).toContain("And 19997 more.")
   expect(answer.text.length).toBeLessThan(20_000)
 })
 

@@ -3,6 +3,8 @@ import { Ajv2020 } from "ajv/dist/2020.js"
 import formats from "ajv-formats"
 import { describe, expect, test } from "vitest"
 import { PERMISSIONS } from "../../../core/access.ts"
+import { DEFAULT_ENVIRONMENTS } from "../../../core/environment.ts"
+import { createRouter } from "../../../functions/edge/route.ts"
 import { currentOpenapi, OPENAPI_FILE } from "../../../functions/manage/write-openapi.ts"
 
 interface Operation {
@@ -66,6 +68,7 @@ describe("the reference", () => {
       if (action === "public" || path === "/api/v1/configs/tenant/{tenantId}") continue
       // Its reports are numbered: sent twice they count once, whatever the key.
       if (path === "/api/v1/outcomes") continue
+      if (path === "/api/v1/stream") continue
       const names = parameters.filter((parameter) => parameter.in === "header").map(({ name }) => name)
       expect(names, `${method} ${path}`).toEqual([
         ...(method === "get" || action.endsWith(".read") ? [] : ["Idempotency-Key"]),
@@ -83,6 +86,16 @@ describe("the reference", () => {
       "setPolicy",
       "updateTenant",
     ])
+  })
+
+  test("describes the stream, which the Worker answers by itself at that very path", () => {
+    const routed = createRouter(DEFAULT_ENVIRONMENTS)
+    const streams = operations.filter(({ path }) => routed(`https://edge.test${path}`).kind === "stream")
+    expect(streams.map(({ operationId }) => operationId)).toEqual(["streamRevisions"])
+    const [{ method, parameters = [], responses }] = streams as [(typeof operations)[number]]
+    expect(method).toBe("get")
+    expect(parameters.map(({ name }) => name)).toEqual(["environment", "Last-Event-ID", "X-Tenant-ID"])
+    expect(Object.keys(responses["200"]?.content ?? {})).toEqual(["text/event-stream"])
   })
 
   test("has an action of the table of permissions for every route, or says that it is public", () => {

@@ -109,6 +109,51 @@ describe("the policy of an environment", () => {
     expect(own.body).toMatchObject({ code: "POLICY_INVALID", errors: [{ path: "/locked" }] })
   })
 
+  test("of a farther layer is shown as far as it speaks to this one: waves name other tenants", async () => {
+    const waves = [{ tenants: ["globex", "initech"] }, { weightBp: 10_000 }]
+    const strategy = { type: "rolling", waves }
+    const document = { strategy, allowedStrategies: ["rolling", "direct"], remindEveryMs: 60_000 }
+    await must(put("~platform", "Staging", document), 200)
+    const { text, body } = await read("acme", "Staging", acme.tokens.viewer)
+    expect(text).not.toContain("globex")
+    expect(body.layers[0]).toEqual({
+      scope: "~platform",
+      version: 1,
+      locked: false,
+      document: { allowedStrategies: ["rolling", "direct"], remindEveryMs: 60_000 },
+    })
+    expect((await read("~platform", "Staging")).body.own).toEqual(document)
+    await must(world.call("DELETE", pathOf("~platform", "Staging")), 200)
+  })
+
+  test("that is not rolled back, or was overtaken, comes with a draft of it to be put", async () => {
+    interface Drafted {
+      draft: { policy: object }
+      conflict: { draft: { policy: object } }
+    }
+    const drafted = async (answer: Promise<{ body: Drafted }>) => (await answer).body
+    const set = await must(put("acme", "Staging", { promoteFromAny: true }), 200)
+    const next = await must(put("acme", "Staging", { stages: [{ role: "manager", required: 1 }] }), 200)
+    const back = (changeId: string) =>
+      drafted(world.call<Drafted>("POST", `/api/v1/changes/${changeId}/rollback`))
+    const comment = expect.any(String)
+    expect((await back(set.body.changeId)).draft).toEqual({
+      tenantId: "acme",
+      environment: "Staging",
+      policy: { comment },
+    })
+    const { draft } = await back(next.body.changeId)
+    expect(draft.policy).toEqual({ promoteFromAny: true, comment })
+    const easing = await must(put("acme", "Staging", draft.policy), 202)
+    const late = await must(put("acme", "Staging", { breakGlass: [] }), 202)
+    const approve = `/api/v1/approvals/${easing.body.changeId}/approve`
+    await must(world.call("POST", approve, { token: acme.tokens.manager }), 200)
+    const overtaken = await drafted(world.call<Drafted>("GET", `/api/v1/changes/${late.body.changeId}`))
+    expect(overtaken.conflict.draft.policy).toEqual({ breakGlass: [], comment })
+    await must(put("acme", "Staging", overtaken.conflict.draft.policy), 200)
+    await must(world.call("DELETE", pathOf("acme", "Staging")), 200)
+  })
+
   test("names everything that is wrong with what was sent, and alters nothing", async () => {
     const wrong = { stages: [{ role: "viewer", required: 0 }], expiresAfterMs: "soon", colour: "red" }
     const { body } = await must(put("acme", "QA", wrong), 422)

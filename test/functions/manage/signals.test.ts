@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { createWorld, must, type World } from "./world.ts"
 
 interface Taken {
+  errors?: unknown
   applied: string | null
   verdict: string | null
   state: string | null
@@ -61,7 +62,10 @@ describe("an alarm with a token", () => {
       state: "rolling_out",
     })
     expect(await read(changeId)).toMatchObject({ paused: true, signal: { source: "a watch" } })
-    expect((await must(signal(ofChange(changeId), warning), 202)).body.applied).toBeNull()
+    expect((await must(signal(ofChange(changeId), warning), 202)).body).toMatchObject({
+      applied: null,
+      words: expect.stringContaining("held back by that already"),
+    })
     const resolved = { ...FIRING, status: "resolved" }
     expect((await must(signal(ofChange(changeId), resolved), 202)).body.applied).toBeNull()
     expect(await read(changeId)).toMatchObject({ state: "rolling_out", paused: true })
@@ -87,6 +91,15 @@ describe("an alarm with a token", () => {
     ["a message of SNS, which has a signature in place of a token", { Type: "Notification", Message: "{}" }],
   ])("is refused in no known form: %s", async (_what, body) => {
     expect((await must(signal(OF_QA, body), 400)).body.code).toBe("SIGNAL_INVALID")
+  })
+
+  test("that is in no known form is answered field by field, in words", async () => {
+    const body = { verdict: "hold", source: "checkout", status: "bad" }
+    expect((await must(signal(OF_QA, body), 400)).body.errors).toEqual([
+      { path: "/status", message: 'Expected one of "firing"|"resolved"|"warning".' },
+      { path: "/summary", message: "It is required." },
+      { path: "/verdict", message: "There is no such field: the body takes source, status, summary." },
+    ])
   })
 
   test("is that of somebody who may: not of a viewer, nor of one bound elsewhere", async () => {

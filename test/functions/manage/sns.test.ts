@@ -94,6 +94,23 @@ describe("a message that Amazon SNS has signed", () => {
     await end(second)
   })
 
+  test("counts once at each place that is subscribed to the topic", async () => {
+    const path = "/api/v1/tenants/acme/environments/Staging"
+    await must(world.call("PUT", `${path}/policy`, { body: { snsTopics: [TOPIC] } }), 200)
+    const changeIds = [await rollOut(), await rollOut("Staging")]
+    const envelope = signed(certificate.key, nowMs())
+    const taken = [await post(OF_QA, envelope), await post(`${path}/signals`, envelope)]
+    expect(taken.map(({ body }) => body.applied)).toEqual(changeIds)
+    await must(world.call("DELETE", `${path}/policy`), 200)
+  })
+
+  test("is heard whatever characters somebody put into the alarm's name", async () => {
+    const Message = JSON.stringify({ AlarmName: "a\u0000b\ud800", NewStateValue: "ALARM" })
+    const changeId = await rollOut()
+    await must(post(OF_QA, signed(certificate.key, nowMs(), { Message })), 200)
+    expect((await read(changeId)).signal?.summary).toBe("ab\ufffd")
+  })
+
   test("that all is well, or not known, alters nothing", async () => {
     const changeId = await rollOut()
     for (const state of ["OK", "INSUFFICIENT_DATA"]) {

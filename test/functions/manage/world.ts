@@ -4,14 +4,18 @@ import type { ChangeId } from "../../../core/ids.ts"
 import { createAdvance } from "../../../functions/advance/advance.ts"
 import { hashToken } from "../../../functions/http/tokens.ts"
 import { createManage } from "../../../functions/manage/manage.ts"
+import { createAttempts } from "../../../functions/platform/attempts.ts"
 import { createBackground } from "../../../functions/platform/background.ts"
 import type { ManagePlatform } from "../../../functions/platform/compose-manage.ts"
 import { systemIds } from "../../../functions/platform/ids.ts"
 import type { Messenger } from "../../../functions/platform/messages/messenger.ts"
 import type { Pacer } from "../../../functions/platform/pacer.ts"
+import type { RedisSender } from "../../../functions/platform/redis-sender.ts"
 import type { Sns } from "../../../functions/platform/sns.ts"
+import { createTokenUses } from "../../../functions/platform/token-uses.ts"
 import { noTrace } from "../../../functions/platform/tracing.ts"
 import { openTestDatabase } from "../../support/database.ts"
+import { testKeys } from "../../support/keys.ts"
 
 export { CONTEXT, eventOf } from "../../support/function-events.ts"
 
@@ -44,10 +48,15 @@ export const createWorld = async ({
   pacer,
   messenger,
   sns,
+  settings,
+  send = null,
 }: {
   pacer?: Pacer
   messenger?: Messenger
   sns?: Sns
+  settings?: Partial<ManagePlatform["settings"]>
+  /** A Redis for what is counted and remembered there. */
+  send?: RedisSender | null
 } = {}) => {
   const database = await openTestDatabase()
   const readerKeys = await jwks()
@@ -58,13 +67,28 @@ export const createWorld = async ({
     logged.push(`${message} ${error instanceof Error ? error.stack : ""}`)
   }
   const log = { info: keep, warn: keep, error: keep }
+  const clock = { nowMs: () => nowMs, now: () => new Date(nowMs) }
+  const background = createBackground(log)
   const published: string[] = []
   const platform = {
-    settings: { readerKeys, adminTokenHash: hashToken(ADMIN), environments: DEFAULT_ENVIRONMENTS },
-    clock: { nowMs: () => nowMs, now: () => new Date(nowMs) },
+    settings: {
+      readerKeys,
+      adminTokenHash: hashToken(ADMIN),
+      environments: DEFAULT_ENVIRONMENTS,
+      eraseAfterDays: 7,
+      jwtIssuers: [],
+      corsOrigins: [],
+      outboundAllow: [],
+      edgeSecret: null,
+      ...settings,
+    },
+    clock,
     log,
     trace: noTrace,
-    background: createBackground(log),
+    background,
+    attempts: createAttempts({ clock, log, background, send }),
+    tokenUses: createTokenUses({ clock, log, background, send }),
+    ...testKeys({ db: database.app, clock }),
     ids: systemIds,
     db: database.app,
     system: database.system,
@@ -104,7 +128,7 @@ export const createWorld = async ({
     // As on Lambda: what the call set off has happened once it is answered.
     await platform.background.settled()
     if (response.status === 500) throw new Error(`${method} ${path}: 500 ${logged.at(-1)}`)
-    const isJson = response.headers.get("content-type")?.includes("json") ?? false
+    const isJson = /^application\/(problem\+)?json\b/.test(response.headers.get("content-type") ?? "")
     return {
       status: response.status,
       headers: response.headers,

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import type { TenantId } from "../../../core/ids.ts"
+import { listAudit } from "../../../db/queries/audit.ts"
 import { must } from "../manage/world.ts"
 import { type Channel, type ChannelWorld, channelWorld } from "./channel-world.ts"
 import { type Receiver, startReceiver } from "./receivers.ts"
@@ -53,6 +55,27 @@ describe("a channel", () => {
     expect((await must(create(body), 422)).body).toMatchObject({ code: "CHANNEL_INVALID" })
     world.swap()
     expect((await must(create(body), 201)).body).toMatchObject({ to: ["a@example.com"] })
+  })
+
+  test("is sent five test messages a minute at the most, all channels together twenty, each told by the audit", async () => {
+    const { create, ask, tenantId } = await world.newTenant()
+    const newChannel = async () => (await must(create(hook()), 201)).body.channelId
+    const tests = async (channelId: string, count: number) => {
+      const answers = await Promise.all(
+        Array.from({ length: count }, () => ask("POST", `/${channelId}/test`, {})),
+      )
+      return answers.map(({ status, body }) => (status === 200 ? 200 : [status, body.code])).sort()
+    }
+    const refused = [429, "CHANNEL_TESTS_TOO_MANY"]
+    expect(await tests(await newChannel(), 6)).toEqual([200, 200, 200, 200, 200, refused])
+    for (let nth = 0; nth < 3; nth++) expect(await tests(await newChannel(), 5)).not.toContainEqual(refused)
+    expect(await tests(await newChannel(), 1)).toEqual([refused])
+    expect(receiver.received).toHaveLength(20)
+    const kept = await listAudit(world.platform.db, tenantId as TenantId, {
+      action: "channel.test",
+      limit: 100,
+    })
+    expect(kept).toHaveLength(20)
   })
 
   test("is one of twenty at the most", async () => {

@@ -1,7 +1,8 @@
 import { getCACertificates, setDefaultCACertificates } from "node:tls"
 import { afterEach, describe, expect, test } from "vitest"
 import { blocksOf, judgeAddress } from "../../../functions/platform/addresses.ts"
-import { createOutbound, NotReached, type Resolve, UrlRefused } from "../../../functions/platform/outbound.ts"
+import { createOutbound, NotReached, UrlRefused } from "../../../functions/platform/outbound.ts"
+import type { Resolve } from "../../../functions/platform/resolve.ts"
 import { selfSigned } from "../../support/certificate.ts"
 import { startReceiver } from "./receivers.ts"
 

@@ -21,6 +21,7 @@ import { parseMailbox, parseSmtpUrl } from "../../../functions/platform/smtp-url
 import { noTrace } from "../../../functions/platform/tracing.ts"
 import { auditOf, directCommit, PRODUCTION } from "../../db/fixtures.ts"
 import { openTestDatabase } from "../../support/database.ts"
+import { testKeys } from "../../support/keys.ts"
 
 /** What sends for real, to this machine only; mail where a port is given. */
 export const localMessenger = (smtpPort?: number): Messenger =>
@@ -45,14 +46,17 @@ export const notifyWorld = async () => {
     logged.push(`${message} ${error instanceof Error ? error.stack : ""}`)
   }
   const log = { info: keep, warn: keep, error: keep }
+  const clock = { nowMs: () => nowMs, now: () => new Date(nowMs) }
+  const { vault } = testKeys({ db: database.app, clock })
   const senderWith = (messenger: Messenger, chance = 0.5) => {
     const platform: NotifyPlatform = {
-      clock: { nowMs: () => nowMs, now: () => new Date(nowMs) },
+      clock,
       log,
       trace: noTrace,
       background: createBackground(log),
       db: database.app,
       system: database.system,
+      vault,
       messenger,
       chance: () => chance,
       close: async () => {},

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { ATTEMPTS_MAX } from "../../../functions/platform/attempts.ts"
 import { openChecksums } from "../manage/checksums.ts"
 import { must } from "../manage/world.ts"
 import { type Canary, createGateWorld, type GateWorld } from "./world.ts"
@@ -159,4 +160,13 @@ test("a suspended tenant's reports are refused, and a deleted one's find no tena
   await refused(suspended.reader, { reports }, "TENANT_SUSPENDED")
   await must(world.call("DELETE", "/api/v1/tenants/suspended"), 200)
   await refused(suspended.reader, { reports }, "TENANT_NOT_FOUND")
+})
+
+test("whoever shows token after token that is none is told so, and a reporter goes on", async () => {
+  const codes: string[] = []
+  for (let at = 0; at <= ATTEMPTS_MAX.address; at++)
+    codes.push((await world.send(`guess-${at}`, { reports: [] })).body.code)
+  expect(new Set(codes.slice(0, 20))).toEqual(new Set(["UNAUTHENTICATED"]))
+  expect(codes.at(-1)).toBe("AUTHENTICATION_LIMITED")
+  expect((await world.send(rollout.reader, { reports: [] })).status).not.toBe(429)
 })

@@ -36,7 +36,7 @@ export const createGateWorld = async (options: Parameters<typeof createWorld>[0]
   const { environments } = world.platform.settings
   const platform = {
     ...world.platform,
-    settings: { environments, readerPublicKeys: world.readerKeys },
+    settings: { environments, readerPublicKeys: world.readerKeys, edgeSecret: null },
   } as unknown as OutcomesPlatform
   const outcomes = createOutcomes(platform)
 

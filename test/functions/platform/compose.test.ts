@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { composeManage } from "../../../functions/platform/compose-manage.ts"
+import { composeOutcomes } from "../../../functions/platform/compose-outcomes.ts"
 import { composeRead } from "../../../functions/platform/compose-read.ts"
 import { composeRelay } from "../../../functions/platform/compose-relay.ts"
 import { SettingsError } from "../../../functions/platform/settings.ts"
@@ -63,6 +64,15 @@ test.each([
 ] as const)("%s does not start without what it needs, and says all of it", (_, compose) => {
   expect(() => compose({})).toThrow(SettingsError)
   expect(() => compose({})).toThrow(/_URL is not set\n(.*\n)*UPSTASH_REDIS_REST_TOKEN is not set/)
+})
+
+test.each([
+  ["read", composeRead],
+  ["manage", composeManage],
+  ["outcomes", composeOutcomes],
+] as const)("%s is not deployed without what it knows the edge by", (_, compose) => {
+  const { HOTSWAP_EDGE_SECRET: _edge, ...others } = variables
+  expect(() => compose({ ...others, HOTSWAP_STAGE: "prod" })).toThrow(/^HOTSWAP_EDGE_SECRET is not set$/m)
 })
 
 test("the read function needs no connection that could write", () => {

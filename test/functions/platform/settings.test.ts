@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto"
 import { describe, expect, test } from "vitest"
 import { readSettings, SettingsError } from "../../../functions/platform/settings.ts"
 
@@ -23,6 +24,7 @@ describe("settings", () => {
       readerKeys: null,
       environments: ["Development", "QA", "Staging", "Production"],
       cacheTtlSeconds: 300,
+      eraseAfterDays: 7,
     })
   })
 
@@ -52,7 +54,89 @@ describe("settings", () => {
     expect(linesOf({ ...onAws, HOTSWAP_ADMIN_TOKEN: "0123456789012345678" })).toEqual([
       "HOTSWAP_ADMIN_TOKEN is shorter than 20 characters",
     ])
-    expect(linesOf({ ...onAws, HOTSWAP_ADMIN_TOKEN: "01234567890123456789" })).toEqual([])
+    expect(linesOf({ ...onAws, HOTSWAP_ADMIN_TOKEN: "kW3r0zVb-Qm7hT2xLpYd" })).toEqual([])
+  })
+
+  test("what would do on a laptop is refused where it is deployed, a line each, however it is deployed", () => {
+    const weak = {
+      DATABASE_URL: "postgres://hotswap_app:postgres@db/hotswap",
+      DATABASE_READ_URL: "postgres://hotswap_read@db/hotswap",
+      DATABASE_SYSTEM_URL: "postgres://hotswap_system:PassWord@db/hotswap",
+      UPSTASH_REDIS_REST_URL: "http://redis:8080",
+      UPSTASH_REDIS_REST_TOKEN: "example_token_for_redis",
+      HOTSWAP_EDGE_SECRET: "aaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+      HOTSWAP_ADMIN_TOKEN: "changeme-changeme-1234",
+    }
+    const password = "holds no password, or one that anybody would try"
+    const known = "is one that anybody would try: take one made by chance"
+    expect(linesOf(weak)).toEqual([])
+    for (const deployed of [{ HOTSWAP_STAGE: "prod" }, { AWS_LAMBDA_FUNCTION_NAME: "hotswap-manage" }])
+      expect(linesOf({ ...weak, ...deployed })).toEqual([
+        `DATABASE_URL ${password}`,
+        `DATABASE_READ_URL ${password}`,
+        `DATABASE_SYSTEM_URL ${password}`,
+        "UPSTASH_REDIS_REST_URL is not https: what is sent there could be read on the way",
+        `UPSTASH_REDIS_REST_TOKEN ${known}`,
+        `HOTSWAP_EDGE_SECRET ${known}`,
+        `HOTSWAP_ADMIN_TOKEN ${known}`,
+      ])
+  })
+
+  test("keys of issuers are fetched through https where it is deployed, and kept ones need no fetching", () => {
+    const issuers = (...all: object[]) => JSON.stringify(all.map((one) => ({ audience: "hotswap", ...one })))
+    const clear = [
+      issuers({ issuer: "http://login.example.com" }),
+      issuers({ issuer: "https://a.example" }, { issuer: "corp", jwksUrl: "http://login.example.com/keys" }),
+    ]
+    for (const HOTSWAP_JWT_ISSUERS of clear) {
+      expect(linesOf({ HOTSWAP_JWT_ISSUERS })).toEqual([])
+      expect(linesOf({ HOTSWAP_JWT_ISSUERS, HOTSWAP_STAGE: "prod" })).toEqual([
+        "HOTSWAP_JWT_ISSUERS has keys fetched without https: others could be put in their place",
+      ])
+    }
+    const kept = { issuer: "http://login.example.com", jwks: JSON.parse(KEYS) as object }
+    expect(linesOf({ HOTSWAP_JWT_ISSUERS: issuers(kept), HOTSWAP_STAGE: "prod" })).toEqual([])
+  })
+
+  test("what only a deployment needs is missed only there", () => {
+    expect(() => readSettings({}, [], ["edgeSecret"])).not.toThrow()
+    expect(() => readSettings({ HOTSWAP_STAGE: "prod" }, [], ["edgeSecret"])).toThrow(
+      /^HOTSWAP_EDGE_SECRET is not set$/,
+    )
+  })
+
+  test("a secret made by chance is deployed", () => {
+    const secrets = ["HOTSWAP_ADMIN_TOKEN", "HOTSWAP_EDGE_SECRET", "UPSTASH_REDIS_REST_TOKEN"]
+    for (let round = 0; round < 200; round++) {
+      const made = Object.fromEntries(secrets.map((name) => [name, randomBytes(32).toString("base64url")]))
+      expect(linesOf({ ...made, HOTSWAP_STAGE: "prod" })).toEqual([])
+    }
+  })
+
+  test.each([
+    "*",
+    "null",
+    "https://*.example.com",
+    "https://console.example.com/",
+    "https://console.example.com/path",
+    "https://Console.example.com",
+    "http://console.example.com",
+    "https://user@console.example.com",
+    "https://console.example.com:443",
+    "console.example.com",
+    "https://a.example;https://b.example",
+  ])("%j is no origin whose pages may call", (text) => {
+    expect(linesOf({ HOTSWAP_CORS_ORIGINS: text })).toEqual([
+      "HOTSWAP_CORS_ORIGINS is not a list of origins like https://console.example.com,https://host:8443",
+    ])
+  })
+
+  test("origins are taken as they are", () => {
+    const HOTSWAP_CORS_ORIGINS = "https://console.example.com, http://localhost:5173"
+    expect(readSettings({ HOTSWAP_CORS_ORIGINS }, []).corsOrigins).toEqual([
+      "https://console.example.com",
+      "http://localhost:5173",
+    ])
   })
 
   test("everything that is wrong is told at once, a line each", () => {

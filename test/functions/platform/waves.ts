@@ -53,12 +53,16 @@ export const wavesWorld = async (count: number) => {
       trace: noTrace,
       reading,
       cache: memoryCache(clock),
+      attempts: world.platform.attempts,
+      tokenUses: world.platform.tokenUses,
       settings: {
         readerPublicKeys: READER_PUBLIC_KEYS,
         edgeSecret: EDGE_SECRET,
         adminTokenHash: null,
         environments: ENVIRONMENTS,
         cacheTtlSeconds: 300,
+        jwtIssuers: [],
+        outboundAllow: [],
       },
       close: async () => {},
     })

@@ -8,12 +8,14 @@ import { commitScope, loadScope } from "../../../db/queries/scope.ts"
 import { insertToken } from "../../../db/queries/tokens.ts"
 import { openReader } from "../../../db/reader.ts"
 import { mintApiToken } from "../../../functions/http/tokens.ts"
+import { createAttempts } from "../../../functions/platform/attempts.ts"
 import { createBackground } from "../../../functions/platform/background.ts"
 import { type CachePort, createCache } from "../../../functions/platform/cache.ts"
 import { createPublisher } from "../../../functions/platform/publish.ts"
 import { pointerReading, postgresReading } from "../../../functions/platform/reading-postgres.ts"
 import { restSender } from "../../../functions/platform/redis-rest.ts"
 import { upstashSender } from "../../../functions/platform/redis-upstash.ts"
+import { createTokenUses } from "../../../functions/platform/token-uses.ts"
 import { noTrace } from "../../../functions/platform/tracing.ts"
 import { createRead } from "../../../functions/read/read.ts"
 import { createRelay } from "../../../functions/relay/relay.ts"
@@ -56,12 +58,16 @@ export const realWorld = async () => {
     ...basics,
     reading: postgresReading(wrapped, ENVIRONMENTS),
     cache: cacheOf(restSender),
+    attempts: createAttempts({ ...basics, send: null }),
+    tokenUses: createTokenUses({ ...basics, send: null }),
     settings: {
       readerPublicKeys: READER_PUBLIC_KEYS,
       edgeSecret: EDGE_SECRET,
       adminTokenHash: createHash("sha256").update(ADMIN_TOKEN).digest("hex"),
       environments: ENVIRONMENTS,
       cacheTtlSeconds: 300,
+      jwtIssuers: [],
+      outboundAllow: [],
     },
     close: async () => {},
   }

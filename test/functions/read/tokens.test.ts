@@ -1,5 +1,6 @@
 import { expect, test } from "vitest"
 import type { TenantId, TokenId } from "../../../core/ids.ts"
+import { FLOOD } from "../../../functions/platform/attempts.ts"
 import { RECHECK_MS } from "../../../functions/read/principals.ts"
 import { ACME, ADMIN_TOKEN, acmeWorld, jsonOf, VIEW } from "./world.ts"
 
@@ -116,4 +117,20 @@ test("no token is ever logged", async () => {
   expect(world.log.lines.length).toBeGreaterThan(0)
   const logged = JSON.stringify(world.log.lines)
   for (const secret of [token.slice(-43), ADMIN_TOKEN, "hsr_"]) expect(logged).not.toContain(secret)
+})
+
+test("a flood of tokens that are none costs the database nothing, and who was let in before goes on", async () => {
+  const world = acmeWorld()
+  const { token } = world.apiToken(["viewer"])
+  expect((await world.call(VIEW, token)).statusCode).toBe(200)
+  const guess = (at: number) =>
+    world.call(VIEW, `hs_${ACME}_${String(at).padStart(32, "0")}_${"A".repeat(43)}`)
+  const codes: unknown[] = []
+  for (let at = 0; at < FLOOD; at++) codes.push(jsonOf(await guess(at)).code)
+  expect(new Set(codes)).toEqual(new Set(["UNAUTHENTICATED", "AUTHENTICATION_LIMITED"]))
+  const asked = world.database.commands
+  expect((await guess(FLOOD)).headers["retry-after"]).toBeDefined()
+  expect(world.database.commands).toBe(asked)
+  world.clock.advance(RECHECK_MS)
+  expect((await world.call(VIEW, token)).statusCode).toBe(200)
 })

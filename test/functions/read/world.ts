@@ -18,9 +18,11 @@ import { compile, EMPTY_CHUNK, EMPTY_RELEASE } from "../../../core/release/compi
 import type { Candidate, Entry, Manifest, Pointer } from "../../../core/release/release.ts"
 import type { FunctionUrlEvent, FunctionUrlResult } from "../../../functions/http/events.ts"
 import { hashToken, mintApiToken, readerSigner } from "../../../functions/http/tokens.ts"
+import { createAttempts } from "../../../functions/platform/attempts.ts"
 import { createBackground } from "../../../functions/platform/background.ts"
 import type { CachePort } from "../../../functions/platform/cache.ts"
 import type { PointerRead, Reading, ScopeReading, TokenRead } from "../../../functions/platform/reading.ts"
+import { createTokenUses } from "../../../functions/platform/token-uses.ts"
 import { noTrace } from "../../../functions/platform/tracing.ts"
 import { createRead } from "../../../functions/read/read.ts"
 import { memoryCache } from "../../contracts/cache-memory.ts"
@@ -249,12 +251,16 @@ const readWorld = (options: { cache?: CachePort } = {}) => {
     trace: noTrace,
     reading,
     cache: options.cache ?? memory,
+    attempts: createAttempts({ clock, log, background, send: null }),
+    tokenUses: createTokenUses({ clock, log, background, send: null }),
     settings: {
       readerPublicKeys: READER_PUBLIC_KEYS,
       edgeSecret: EDGE_SECRET,
       adminTokenHash: hashToken(ADMIN_TOKEN),
       environments: DEFAULT_ENVIRONMENTS,
       cacheTtlSeconds: 300,
+      jwtIssuers: [],
+      outboundAllow: [],
     },
     close: async () => {},
   }

@@ -1,3 +1,4 @@
+import postgres from "postgres"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { PLATFORM, tierScope } from "../../../core/ids.ts"
 import { createPublisher } from "../../../functions/platform/publish.ts"
@@ -66,6 +67,32 @@ test("Redis being down leaves the marks for the next sweep", async () => {
   expect(cache.pointers.has(`${tenant}/${PRODUCTION}`)).toBe(true)
 })
 
+test("marks that cannot be published keep no younger one from its turn, however many they are", async () => {
+  const tenant = await newTenant()
+  const admin = postgres(world.url("postgres"), { max: 1, onnotice: () => {} })
+  await admin`insert into hotswap.outbox (tenant_id, environment, at)
+    select ${tenant}, 'Broken' || n, now() - interval '1 hour' from generate_series(1, 150) n`
+  const { cache, publisher } = observed()
+  const relay = createRelay({
+    ...world.platform,
+    settings: {} as never,
+    system: world.system,
+    cache,
+    publisher: {
+      publish: async (scope, environment) => {
+        if (environment.startsWith("Broken")) throw new Error("what it points to is not there")
+        return await publisher.publish(scope, environment)
+      },
+    },
+    close: async () => {},
+  })
+  await world.commit(tenant, "n", 1)
+  for (let nth = 0; nth < 3; nth++) await relay.sweep()
+  expect(cache.pointers.has(`${tenant}/${PRODUCTION}`)).toBe(true)
+  await admin`delete from hotswap.outbox where environment like 'Broken%'`
+  await admin.end()
+})
+
 test("a mark that was set again while its pointer was published stays for the next sweep", async () => {
   const tenant = await newTenant()
   const { cache, publisher } = observed()
@@ -106,6 +133,38 @@ test("a tenant that was never there is published as nothing, without failing", a
   const { cache, relay } = observed()
   expect(await relay.publishNow("nobody" as never, PRODUCTION)).toBe(true)
   expect(cache.pointers.size).toBe(0)
+})
+
+test("once an hour it has forgotten what nobody needs any more, however much that is", async () => {
+  const tenant = await newTenant()
+  const admin = postgres(world.url("postgres"), { max: 1, onnotice: () => {} })
+  const outdate = () =>
+    admin.unsafe(`
+    insert into hotswap.gate_readers (tenant_id, environment, instance, token_id, seq, at)
+      select '${tenant}', '${PRODUCTION}', 'i' || n, 't', 1, now() - interval '2 days' from generate_series(1, 5001) n;
+    insert into hotswap.idempotency_keys (tenant_id, key, fingerprint, status, headers, body, stamps, at, expires_at)
+      select '${tenant}', 'k' || n, '', 200, '{}', '', '[]', now(), now() from generate_series(1, 5001) n`)
+  const left = async () =>
+    (
+      await admin`select tenant_id from hotswap.gate_readers where tenant_id = ${tenant}
+        union all select tenant_id from hotswap.idempotency_keys where tenant_id = ${tenant}`
+    ).length
+  const { relay } = observed()
+  const sweep = async () => {
+    await relay.sweep()
+    await world.background.settled()
+  }
+  await outdate()
+  await sweep()
+  expect(await left()).toBe(0)
+  await outdate()
+  world.clock.advance(3_599_000)
+  await sweep()
+  expect(await left()).toBe(10_002)
+  world.clock.advance(1_000)
+  await sweep()
+  expect(await left()).toBe(0)
+  await admin.end()
 })
 
 test("the platform and the tiers are marked rather than published, and told as global", async () => {

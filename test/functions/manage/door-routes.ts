@@ -1,0 +1,145 @@
+import type { Action } from "../../../core/access.ts"
+
+const ZEROS = "0".repeat(32)
+const SIGNAL = { source: "a watch", status: "firing", summary: "errors" }
+const CHANNEL = { type: "webhook", url: "https://hooks.example.com/x" }
+const NO_UUID = "00000000-0000-7000-8000-000000000000"
+
+/** Of which nobody has a report. */
+const PERIOD = { from: "2020-01-01T00:00:00Z", to: "2020-01-02T00:00:00Z" }
+
+/** Every route that is about one tenant, filled with its name. */
+export const ROUTES_OF_A_TENANT: [string, (tenantId: string) => string, ((tenantId: string) => unknown)?][] =
+  [
+    ["GET", (id) => `/api/v1/tenants/${id}`],
+    ["PATCH", (id) => `/api/v1/tenants/${id}`, () => ({ name: "mine" })],
+    ["DELETE", (id) => `/api/v1/tenants/${id}`],
+    ["POST", (id) => `/api/v1/tenants/${id}/suspend`],
+    ["POST", (id) => `/api/v1/tenants/${id}/resume`],
+    ["POST", (id) => `/api/v1/tenants/${id}/tokens`, () => ({ subject: "me", roles: ["viewer"] })],
+    ["GET", (id) => `/api/v1/tenants/${id}/tokens`],
+    ["DELETE", (id) => `/api/v1/tenants/${id}/tokens/${id}:tok_${"0".repeat(32)}`],
+    [
+      "POST",
+      () => "/api/v1/configs",
+      (tenantId) => ({ tenantId, environment: "Staging", key: "k", value: 1 }),
+    ],
+    ["GET", (id) => `/api/v1/configs?tenantId=${id}&environment=Staging`],
+    ["GET", (id) => `/api/v1/configs/${id}:Staging:secret.plan`],
+    ["PUT", (id) => `/api/v1/configs/${id}:Staging:secret.plan`, () => ({ value: 1 })],
+    ["DELETE", (id) => `/api/v1/configs/${id}:Staging:secret.plan`],
+    ["GET", (id) => `/api/v1/configs/${id}:Staging:secret.plan/versions`],
+    ["GET", (id) => `/api/v1/configs/${id}:Staging:secret.plan/diff?from=1&to=1`],
+    ["POST", (id) => `/api/v1/configs/${id}:Staging:secret.plan/rollback`, () => ({ toVersion: 1 })],
+    ["GET", (id) => `/api/v1/configs/${id}:Staging:secret.plan/explain`],
+    [
+      "POST",
+      (id) => `/api/v1/configs/${id}:Staging:secret.plan/promote`,
+      () => ({ targetEnvironment: "Production" }),
+    ],
+    [
+      "POST",
+      () => "/api/v1/changes",
+      (tenantId) => ({ tenantId, environment: "Staging", edits: [{ key: "k", value: 1 }] }),
+    ],
+    [
+      "POST",
+      () => "/api/v1/changes/preview",
+      (tenantId) => ({ tenantId, environment: "Staging", edits: [{ key: "k", value: 1 }] }),
+    ],
+    ["GET", (id) => `/api/v1/changes?tenantId=${id}`],
+    ["GET", (id) => `/api/v1/changes/${id}:chg_${"0".repeat(32)}`],
+    ...["cancel", "pause", "resume", "advance", "abort", "rollback", "break-glass", "review", "remind"].map(
+      (name): [string, (id: string) => string] => [
+        "POST",
+        (id) => `/api/v1/changes/${id}:chg_${"0".repeat(32)}/${name}`,
+      ],
+    ),
+    ["POST", (id) => `/api/v1/changes/${id}:chg_${"0".repeat(32)}/comments`, () => ({ text: "hello" })],
+    ["GET", (id) => `/api/v1/approvals?tenantId=${id}`],
+    ["POST", (id) => `/api/v1/approvals/${id}:chg_${"0".repeat(32)}/approve`],
+    ["POST", (id) => `/api/v1/approvals/${id}:chg_${"0".repeat(32)}/reject`],
+    ["POST", (id) => `/api/v1/approvals/${id}:chg_${"0".repeat(32)}/withdraw`],
+    ["POST", (id) => `/api/v1/changes/${id}:chg_${"0".repeat(32)}/signals`, () => SIGNAL],
+    ["POST", (id) => `/api/v1/tenants/${id}/environments/Staging/signals`, () => SIGNAL],
+    ["GET", (id) => `/api/v1/tenants/${id}/environments/Staging/policy`],
+    ["PUT", (id) => `/api/v1/tenants/${id}/environments/Staging/policy`, () => ({ stages: [] })],
+    ["DELETE", (id) => `/api/v1/tenants/${id}/environments/Staging/policy`],
+    ["POST", (id) => `/api/v1/tenants/${id}/environments/Staging/rollback`],
+    ["GET", (id) => `/api/v1/tenants/${id}/environments/Staging/releases`],
+    ["POST", (id) => `/api/v1/tenants/${id}/channels`, () => CHANNEL],
+    ["GET", (id) => `/api/v1/tenants/${id}/channels`],
+    ["GET", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}`],
+    ["PUT", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}`, () => ({ events: null })],
+    ["DELETE", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}`],
+    ["POST", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}/rotate`],
+    ["POST", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}/test`],
+    ["GET", (id) => `/api/v1/tenants/${id}/deliveries`],
+    ["POST", (id) => `/api/v1/tenants/${id}/deliveries/${NO_UUID}/retry`],
+    ["GET", (id) => `/api/v1/audit?tenantId=${id}`],
+    ["POST", () => "/api/v1/audit/verify", (tenantId) => ({ tenantId })],
+    ["GET", (id) => `/api/v1/audit/export?tenantId=${id}`],
+    ["GET", (id) => `/api/v1/audit/checkpoints?tenantId=${id}`],
+    ["GET", (id) => `/api/v1/audit/checkpoint/latest?tenantId=${id}`],
+    ["GET", (id) => `/api/v1/audit/proof?tenantId=${id}&seq=1`],
+    ["GET", (id) => `/api/v1/audit/consistency?tenantId=${id}&from=1&to=2`],
+    ["GET", (id) => `/api/v1/audit/key?tenantId=${id}`],
+    ["GET", (id) => `/api/v1/tenants/${id}/audit-retention`],
+    ["PUT", (id) => `/api/v1/tenants/${id}/audit-retention`, () => ({ days: 90 })],
+    ["GET", (id) => `/api/v1/configs/${id}:Staging:secret.plan/secret`],
+    ["POST", (id) => `/api/v1/tenants/${id}/keys/rotate`],
+    ["GET", (id) => `/api/v1/tenants/${id}/erasure`],
+    ...["soc2", "gdpr", "hipaa"].map((report): [string, (id: string) => string] => [
+      "GET",
+      (id) => `/api/v1/tenants/${id}/reports/${report}`,
+    ]),
+    ["POST", (id) => `/api/v1/tenants/${id}/reports/hipaa/reviews`, () => PERIOD],
+    ["POST", (id) => `/api/v1/tenants/${id}/persons/erase`, () => ({ subject: "nobody" })],
+    ["POST", (id) => `/api/v1/tenants/${id}/persons/export`, () => ({ subject: "nobody" })],
+  ]
+/** About the platform, not about one tenant. */
+export const ELSEWHERE = new Set(["createTenant", "listTenants", "issuePlatformToken"])
+
+/** A call for every action, about a tenant `acme` that is there. */
+export const SAMPLE: [Action, string, string, unknown?][] = [
+  ["tenant.create", "POST", "/api/v1/tenants", { name: "Another" }],
+  ["tenant.list", "GET", "/api/v1/tenants"],
+  ["tenant.read", "GET", "/api/v1/tenants/acme"],
+  ["tenant.update", "PATCH", "/api/v1/tenants/acme", { displayName: "ACME" }],
+  ["tenant.suspend", "POST", "/api/v1/tenants/acme/suspend"],
+  ["tenant.delete", "DELETE", "/api/v1/tenants/acme"],
+  ["token.issue", "POST", "/api/v1/tenants/acme/tokens", { subject: "x", roles: ["viewer"] }],
+  ["token.issue_platform", "POST", "/api/v1/tokens", { subject: "x", roles: ["platform_admin"] }],
+  ["token.list", "GET", "/api/v1/tenants/acme/tokens"],
+  ["config.read", "GET", "/api/v1/configs/acme:Staging:secret.plan"],
+  [
+    "change.submit",
+    "POST",
+    "/api/v1/changes/preview",
+    { tenantId: "acme", environment: "QA", edits: [{ key: "k", value: 1 }] },
+  ],
+  ["change.read", "GET", "/api/v1/changes?tenantId=acme"],
+  ["change.approve", "GET", "/api/v1/approvals?tenantId=acme"],
+  ["policy.read", "GET", "/api/v1/tenants/acme/environments/QA/policy"],
+  ["policy.submit", "PUT", "/api/v1/tenants/acme/environments/QA/policy", { promoteFromAny: true }],
+  ["change.control", "POST", "/api/v1/tenants/acme/environments/QA/rollback", {}],
+  ["change.read", "GET", "/api/v1/tenants/acme/environments/QA/releases"],
+  ["change.signal", "POST", "/api/v1/tenants/acme/environments/QA/signals", SIGNAL],
+  ["channel.read", "GET", "/api/v1/tenants/acme/channels"],
+  ["channel.manage", "POST", `/api/v1/tenants/acme/channels/${NO_UUID}/rotate`],
+  ["audit.read", "GET", "/api/v1/audit?tenantId=acme"],
+  ["audit.export", "GET", "/api/v1/audit/export?tenantId=acme"],
+  ["audit.retain", "PUT", "/api/v1/tenants/acme/audit-retention", { days: null }],
+  ["token.revoke", "DELETE", `/api/v1/tenants/acme/tokens/acme:tok_${ZEROS}`],
+  ["change.cancel", "POST", `/api/v1/changes/acme:chg_${ZEROS}/cancel`],
+  ["change.control", "POST", `/api/v1/changes/acme:chg_${ZEROS}/advance`, { step: 0 }],
+  ["change.break_glass", "POST", `/api/v1/changes/acme:chg_${ZEROS}/break-glass`, { comment: "it burns" }],
+  ["change.review", "POST", `/api/v1/changes/acme:chg_${ZEROS}/review`],
+  ["change.comment", "POST", `/api/v1/changes/acme:chg_${ZEROS}/comments`, { text: "hello" }],
+  ["secret.read", "GET", "/api/v1/configs/acme:Staging:secret.plan/secret"],
+  ["secret.rotate", "POST", "/api/v1/tenants/acme/keys/rotate"],
+  ["report.read", "GET", "/api/v1/tenants/acme/reports/soc2"],
+  ["report.review", "POST", "/api/v1/tenants/acme/reports/hipaa/reviews", PERIOD],
+  ["person.export", "POST", "/api/v1/tenants/acme/persons/export", { subject: "nobody" }],
+  ["person.erase", "POST", "/api/v1/tenants/acme/persons/erase", { subject: "nobody" }],
+]

@@ -1,0 +1,61 @@
+import { readdirSync } from "node:fs"
+import { setTimeout as wait } from "node:timers/promises"
+import { composeFunctions } from "../../local/compose.ts"
+import { startFunctionHost } from "../../local/functions.ts"
+import { watchLoop } from "./loop-watch.ts"
+import { type Memory, STALL_MS } from "./processes.ts"
+
+// The functions that answer requests, in a process of their own, so that its event loop and memory are theirs alone.
+
+const tell = (message: Record<string, unknown>) => process.send!(message)
+const watch = watchLoop(STALL_MS, (stall) => tell({ kind: "stall", stall }))
+const heard = (line: string) => {
+  if (line.includes('"level":"error"')) tell({ kind: "error", line })
+}
+const functions = composeFunctions(process.env as Record<string, string>, heard)
+const host = await startFunctionHost({
+  port: 0,
+  log: { error: (message, fields) => heard(JSON.stringify({ level: "error", message, ...fields })) },
+  route: (method, path) => {
+    const hosted = functions.route(method, path)
+    return {
+      ...hosted,
+      handler: (event, context) =>
+        watch.during(`${method} ${path.slice(0, 120)} ${event.body?.length ?? 0}`, () =>
+          hosted.handler(event, context),
+        ),
+    }
+  },
+})
+
+const IDLE_MS = 300
+
+const memory = async (): Promise<Memory> => {
+  while (watch.active > 0) await wait(10)
+  // What answers left running, and what clients closed, is over.
+  await wait(IDLE_MS)
+  for (let round = 0; round < 4; round++) {
+    globalThis.gc!()
+    await wait(50)
+  }
+  const { heapUsed, external, arrayBuffers, rss } = process.memoryUsage()
+  const resources: Record<string, number> = {}
+  for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1
+  return { heapUsed, external, arrayBuffers, rss, resources, descriptors: descriptors() }
+}
+
+/** Files and sockets that are open, where the system tells. */
+const descriptors = (): number | null => {
+  try {
+    return readdirSync("/proc/self/fd").length
+  } catch {
+    return null
+  }
+}
+
+process.on("message", async ({ id, ask }: { id: number; ask: "memory" | "loop" | "longest" }) => {
+  const answers = { memory, loop: async () => watch.report(), longest: async () => watch.longestSince() }
+  tell({ kind: "answer", id, answer: await answers[ask]() })
+})
+process.on("disconnect", () => process.exit())
+tell({ kind: "ready", url: host.url })

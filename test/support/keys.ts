@@ -1,0 +1,23 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Database } from "../../db/client.ts"
+import type { Clock } from "../../functions/platform/clock.ts"
+import { fileKeyRing } from "../../functions/platform/keys/file-key-ring.ts"
+import type { KeyRing } from "../../functions/platform/keys/key-ring.ts"
+import { makeMasterKey } from "../../functions/platform/keys/master-key.ts"
+import { createVault, type Vault } from "../../functions/platform/keys/vault.ts"
+
+/** A folder of keys that nobody else has; gone with the process. */
+export const keyFolder = (): string => {
+  const directory = mkdtempSync(join(tmpdir(), "hotswap-keys-"))
+  process.once("exit", () => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** What seals in a test. */
+export const testKeys = (parts: { db: Database; clock: Clock }): { keyRing: KeyRing; vault: Vault } => {
+  const directory = keyFolder()
+  const keyRing = fileKeyRing(directory, makeMasterKey(directory))
+  return { keyRing, vault: createVault({ ...parts, keyRing }) }
+}
