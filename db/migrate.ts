@@ -39,6 +39,12 @@ export const migrate = async (ownerUrl: string, passwords: RolePasswords): Promi
 // taken away by an owner who has neither; such a role is refused instead.
 const ATTRIBUTES = "login noinherit nocreatedb nocreaterole"
 
+/**
+ * After so many seconds of silence, then between so many questions, the server takes a client for gone. Otherwise what a
+ * client had locked whose network failed in the middle of a message would stay locked for two hours.
+ */
+const KEEPALIVES = { tcp_keepalives_idle: 10, tcp_keepalives_interval: 5, tcp_keepalives_count: 3 }
+
 const ensureRole = async (sql: postgres.Sql, role: string, password: string) => {
   const [found] =
     await sql`select rolsuper or rolbypassrls or rolreplication as wide from pg_roles where rolname = ${role}`
@@ -50,4 +56,6 @@ const ensureRole = async (sql: postgres.Sql, role: string, password: string) => 
   const template = `${verb} role %I ${ATTRIBUTES} password %L`
   const [quoted] = await sql`select format(${template}::text, ${role}::text, ${password}::text) as statement`
   await sql.unsafe(quoted?.statement as string)
+  for (const [name, value] of Object.entries(KEEPALIVES))
+    await sql.unsafe(`alter role ${role} set ${name} = ${value}`)
 }

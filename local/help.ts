@@ -14,6 +14,7 @@ export const HELP = `
   HOTSWAP_ADMIN_TOKEN          the start-up token, a platform admin (made once, kept)
   HOTSWAP_ENVIRONMENTS         in the order of promotion (Development,QA,Staging,Production)
   HOTSWAP_CACHE_TTL_SECONDS    how long Redis keeps what nobody renews (300)
+  HOTSWAP_VIEW_MEMORY_MIB      how much the read function remembers of views (192)
   HOTSWAP_ERASE_AFTER_DAYS     from a tenant's deletion until all of it is destroyed (7)
   HOTSWAP_PROCESSING           what the operator says in records of processing (nothing)
   HOTSWAP_EDGE_SECRET          what the Worker shows the functions (made once, kept)

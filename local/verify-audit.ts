@@ -121,6 +121,10 @@ const main = async (): Promise<number> => {
   say(
     `ok: ${verdict.entries} entries of ${scope} up to ${verdict.head.seq}, signed up to ${verdict.signed}; ${speed} entries/s`,
   )
+  if (verdict.signed < verdict.head.seq)
+    say(
+      `    NOT SIGNED: entries ${verdict.signed + 1} to ${verdict.head.seq}, which anybody may have written; of the newest alone that is usual`,
+    )
   const last = pieces.at(-1)
   const at = last && openNote(last.note, originOf(scope), keys)?.at
   if (at) say(`    held against checkpoints up to ${last.size}, of ${at}`)

@@ -75,6 +75,8 @@ export class Verifier {
   /** What pieces were, and the roots that are known from elsewhere; hex, by size. */
   readonly #kept = new Map<number, { root: string; hashes: string | null }>()
   readonly #expected = new Map<number, string>()
+  /** Of the roots that are known from elsewhere those that were held against what is there. */
+  readonly #compared = new Set<number>()
   #last: ChainHead = GENESIS_HEAD
   #entries = 0
   #signed = 0
@@ -92,8 +94,15 @@ export class Verifier {
   /** A signed note alone, kept elsewhere. Before all else. */
   known(note: string): void {
     const checkpoint = openNote(note, this.#origin, this.#keys)
-    if (checkpoint === null) this.#fail(1, "the checkpoint that was kept is not signed")
-    else this.#expected.set(checkpoint.size, hexOf(checkpoint.root))
+    if (checkpoint === null) {
+      this.#fail(1, "the checkpoint that was kept is not signed")
+      return
+    }
+    const { size } = checkpoint
+    const root = hexOf(checkpoint.root)
+    if ((this.#expected.get(size) ?? root) !== root)
+      this.#fail(1, `two checkpoints of size ${size} that were kept contradict each other`)
+    this.#expected.set(size, root)
   }
 
   /** Where what is given begins. `partial`: a stretch of the chain was asked for, not all that is kept. */
@@ -139,6 +148,12 @@ export class Verifier {
     const reach = Math.max(this.#signed, ...this.#expected.keys())
     if (whole && reach > this.#last.seq)
       this.#fail(this.#last.seq + 1, `it is missing, though ${reach} entries are signed`)
+    const idle = [...this.#expected.keys()].find((size) => size > 0 && !this.#compared.has(size))
+    if (whole && idle !== undefined)
+      this.#fail(
+        1,
+        `what was kept, of size ${idle}, is from before what is there: it takes the checkpoints too`,
+      )
     const signed = Math.min(this.#signed, this.#last.seq)
     const verdict = { ok: this.#broken === null, entries: this.#entries, head: this.#last, signed }
     return this.#broken === null
@@ -155,6 +170,7 @@ export class Verifier {
     const { size } = this.#tree
     const root = this.#expected.get(size)
     if (root === undefined) return
+    this.#compared.add(size)
     if (root === hexOf(rootOf(this.#tree))) this.#signed = Math.max(this.#signed, size)
     else this.#fail(Math.min(this.#signed, size - 1) + 1, `something up to ${size} is not what was signed`)
   }
@@ -207,6 +223,9 @@ export class Verifier {
       return this.#kept.get(checkpoint.size)?.root === root
         ? null
         : "the checkpoint before it is another than the one kept"
+    if ((this.#expected.get(checkpoint.size) ?? root) !== root)
+      return "the checkpoint before it is another than the one kept"
+    this.#compared.add(checkpoint.size)
     this.#tree.size = checkpoint.size
     this.#tree.frontier = frontier
     this.#kept.set(checkpoint.size, { root, hashes: null })

@@ -99,7 +99,7 @@ export const droppableChains = (system: Database, limit: number): Promise<Droppa
     return rows.map(({ scope, through, note }) => ({ scope, through: Number(through), note }))
   })
 
-/** Drops the beginning of a chain and keeps the signed word of it. Returns how many entries. */
+/** Drops the beginning of a chain and keeps the signed word of it: all or nothing. Returns how many entries. */
 export const dropEntries = (system: Database, { scope, through, note }: Droppable): Promise<number> =>
   system.transaction(async ({ db }) => {
     await db.execute(sql`
@@ -107,5 +107,9 @@ export const dropEntries = (system: Database, { scope, through, note }: Droppabl
       on conflict do nothing`)
     const rows = await db.execute(sql`
       delete from hotswap.audit_entries where tenant_id = ${scope} and seq <= ${through} returning seq`)
+    const left = await db.execute(sql`
+      select seq from hotswap.audit_entries where tenant_id = ${scope} and seq <= ${through} limit 1`)
+    // The policy lets go only what is too old by what the scope says now: it may have said otherwise since it was asked.
+    if (left.length > 0) throw new Error(`entries of ${scope} up to ${through} are to be kept after all`)
     return rows.length
   })

@@ -2,8 +2,10 @@ import { type SQL, sql } from "drizzle-orm"
 import type { AuditBody } from "../../core/audit/entry.ts"
 import type { Instant } from "../../core/change/change.ts"
 import type { Environment } from "../../core/environment.ts"
+import { Refusal } from "../../core/errors.ts"
 import type { ChangeId, TenantId } from "../../core/ids.ts"
 import { canonical, type Json, type JsonObject } from "../../core/json.ts"
+import { leadsTo } from "../../core/report/leads-to.ts"
 import { type Person, withoutPerson } from "../../core/report/person.ts"
 import type { Database } from "../client.ts"
 import { type TenantTx, withTenant } from "../tenant.ts"
@@ -102,6 +104,24 @@ const writeBack = async (tx: TenantTx, table: NamingTable, rows: readonly JsonOb
     where t.tenant_id = ${tx.scope} and ${sql.raw(same)}`)
 }
 
+/** Changes of theirs, or that they had a part in, which are not over: as long as there are any, they are needed. */
+const mustBeOver = async (tx: TenantTx, names: readonly string[]): Promise<void> => {
+  const rows = await tx.db.execute<{ changeId: ChangeId; row: JsonObject }>(sql`
+    select change_id as "changeId",
+      jsonb_build_object('content', content - 'edits', 'status', status, 'approvals', approvals) as row
+    from hotswap.changes where tenant_id = ${tx.scope} and pending
+      and ${mentions("(content - 'edits')::text || status::text || approvals::text", names)} order by change_id`)
+  const stand = { names, pseudonym: "" }
+  const open = rows.filter(({ row }) => canonical(withoutPerson(row, stand)) !== canonical(row))
+  if (open.length === 0) return
+  const ids = open.slice(0, 10).map(({ changeId }) => changeId)
+  throw new Refusal("PERSON_ENGAGED", `Changes that are not over name them: ${ids.join(", ")}.`)
+}
+
+/** Throws PERSON_ENGAGED. */
+export const checkOver = (database: Database, scope: TenantId, names: readonly string[]): Promise<void> =>
+  withTenant(database, scope, (tx) => mustBeOver(tx, names))
+
 const PAGE = 200
 
 /** Takes somebody out of a table, a page in a transaction; returns of how many rows. */
@@ -116,7 +136,11 @@ const eraseFrom = async (
   for (let after: JsonObject | null = null; ; ) {
     const page: JsonObject[] = await withTenant(database, scope, async (tx) => {
       // Whoever has read a change decides anew: nothing that was read before is written back.
-      if (table.name === "changes") await bumpHeads(tx, environments)
+      if (table.name === "changes") {
+        await bumpHeads(tx, environments)
+        // Under another name they could approve what they submitted since somebody last looked.
+        await mustBeOver(tx, person.names)
+      }
       const rows = await pageOf(tx, table, person.names, { after, limit: PAGE, lock: true })
       const altered = rows.flatMap((row) => {
         const without = withoutReason(table, row, person)
@@ -138,24 +162,6 @@ const withoutReason = ({ name }: NamingTable, row: JsonObject, person: Person): 
   const { comment, ...without } = withoutPerson({ ...rest, comment: reason ?? null }, person) as JsonObject
   return { ...without, reason: comment ?? null }
 }
-
-/** Changes of theirs, or that they had a part in, which are not over: as long as there are any, they are needed. */
-export const engagedIn = (
-  database: Database,
-  scope: TenantId,
-  names: readonly string[],
-): Promise<ChangeId[]> =>
-  withTenant(database, scope, async (tx) => {
-    const rows = await tx.db.execute<{ changeId: ChangeId; row: JsonObject }>(sql`
-      select change_id as "changeId",
-        jsonb_build_object('content', content - 'edits', 'status', status, 'approvals', approvals) as row
-      from hotswap.changes where tenant_id = ${scope} and pending
-        and ${mentions("(content - 'edits')::text || status::text || approvals::text", names)} order by change_id`)
-    const stand = { names, pseudonym: "" }
-    return rows
-      .filter(({ row }) => canonical(withoutPerson(row, stand)) !== canonical(row))
-      .map(({ changeId }) => changeId)
-  })
 
 /** Ends their tokens, so that nobody goes on under a name that is forgotten. */
 const revokeTokens = (
@@ -211,7 +217,8 @@ export const auditPseudonym = (
 
 /**
  * Takes somebody out of everything that is kept of a tenant, page by page: interrupted, it is asked for again. Last, in
- * one transaction, the audit forgets whom the pseudonym stood for, and says that somebody was erased.
+ * one transaction, the audit forgets whom the pseudonym stood for, and says that somebody was erased. Throws
+ * PERSON_ENGAGED.
  */
 export const erasePerson = async (
   database: Database,
@@ -234,6 +241,12 @@ export const erasePerson = async (
   })
 }
 
+/** Whoever asks about people need not be one who may see where webhooks lead. */
+const withoutPath = (row: JsonObject): JsonObject => {
+  const { url } = (row.config ?? {}) as JsonObject
+  return typeof url === "string" ? { ...row, config: { url: leadsTo(url) } } : row
+}
+
 /** Everything kept that names somebody, a page at a time. */
 export async function* rowsNaming(
   database: Database,
@@ -247,7 +260,8 @@ export async function* rowsNaming(
         pageOf(tx, table, names, { after, limit: PAGE, lock: false }),
       )
       for (const row of page)
-        if (canonical(withoutReason(table, row, stand)) !== canonical(row)) yield { table: table.name, row }
+        if (canonical(withoutReason(table, row, stand)) !== canonical(row))
+          yield { table: table.name, row: withoutPath(row) }
       if (page.length < PAGE) break
       after = page.at(-1)!
     }

@@ -24,8 +24,8 @@ export interface Erasure {
   certificate: string | null
 }
 
-/** Requests under way when a tenant is deleted may still write for as long as a request lasts: erasing waits that out. */
-const SETTLE_SECONDS = 15
+/** Requests under way when a tenant is deleted may still write for as long as the longest lasts: erasing waits that out. */
+const SETTLE_SECONDS = 30
 
 /** Plans that everything of the transaction's tenant is destroyed, and says so in the platform's audit. */
 export const planErasure = async (

@@ -1,9 +1,10 @@
 import { and, asc, desc, eq, gt, gte, inArray, lt, type SQL, sql } from "drizzle-orm"
 import type { AuditBody, AuditEntry } from "../../core/audit/entry.ts"
-import { named, pseudonymsIn } from "../../core/audit/people.ts"
+import { isCalled, named, pseudonymsIn } from "../../core/audit/people.ts"
 import type { Change, Instant } from "../../core/change/change.ts"
 import type { ChangeId, TenantId } from "../../core/ids.ts"
 import { ACCESS_PATTERN } from "../../core/report/access-record.ts"
+import { leadsTo } from "../../core/report/leads-to.ts"
 import type { Period } from "../../core/report/period.ts"
 import type { Database } from "../client.ts"
 import { auditEntries } from "../schema/audit.ts"
@@ -26,7 +27,8 @@ const namedEntries = async (tx: TenantTx, fits: SQL | undefined, limit?: number)
   const rows = await (limit === undefined ? asked : asked.limit(limit))
   const entries = rows.map((row) => ({ ...row, body: JSON.parse(row.body) as AuditBody }))
   const people = await findAuditPeople(tx, [...new Set(entries.flatMap(({ body }) => pseudonymsIn(body)))])
-  const names = new Map(people.map(({ pseudonym, subject }) => [pseudonym, subject]))
+  // A row that somebody else was written into is nobody's.
+  const names = new Map(people.filter(isCalled).map(({ pseudonym, subject }) => [pseudonym, subject]))
   return entries.map((entry) => ({ ...entry, body: named(entry.body, names) }))
 }
 
@@ -98,7 +100,8 @@ export const tokensUsed = (database: Database, scope: TenantId, period: Period):
         count(*) as actions, count(*) filter (where e.action ~ ${ACCESS_PATTERN}) as accesses,
         hotswap.instant(max(e.at)) as "lastAt"
       from hotswap.audit_entries e
-      left join hotswap.audit_people p on p.tenant_id = e.tenant_id and p.pseudonym = e.actor
+      left join hotswap.audit_people p on p.tenant_id = e.tenant_id and p.pseudonym = e.actor and p.pseudonym =
+        'person:' || encode(sha256(p.salt || convert_to(p.subject, 'UTF8')), 'hex')
       where e.tenant_id = ${scope} and e.at >= ${period.from} and e.at < ${period.to}
       group by 1, 2 order by 1, 2`)
     return rows.map(({ tokenId, subject, actions, accesses, lastAt }) => ({
@@ -138,9 +141,12 @@ export const processingFacts = (database: Database, scope: TenantId): Promise<Pr
         (select coalesce(jsonb_agg(jsonb_build_object('type', type, 'environment', environment,
           'leadsTo', coalesce(config ->> 'url', config ->> 'to')) order by channel_id), '[]')
           from hotswap.channels where tenant_id = ${scope}) as channels`)
-    const { subjects, auditPeople, comments, dataKeys, ...rest } = row as unknown as ProcessingFacts
+    const { subjects, auditPeople, comments, dataKeys, channels, ...rest } = row as unknown as ProcessingFacts
     return {
       ...rest,
+      channels: channels.map((one) =>
+        one.type === "email" ? one : { ...one, leadsTo: leadsTo(one.leadsTo) },
+      ),
       subjects: Number(subjects),
       auditPeople: Number(auditPeople),
       comments: Number(comments),

@@ -3,7 +3,7 @@ import type { Role } from "../../core/access.ts"
 import type { AuditBody } from "../../core/audit/entry.ts"
 import type { Actor } from "../../core/change/change.ts"
 import type { Environment } from "../../core/environment.ts"
-import type { ScopeId, TenantId, TokenId } from "../../core/ids.ts"
+import { parseTokenId, type ScopeId, type TenantId, type TokenId } from "../../core/ids.ts"
 import type { Database } from "../client.ts"
 import { tenants } from "../schema/tenants.ts"
 import { tokens } from "../schema/tokens.ts"
@@ -83,13 +83,17 @@ const isThere = async (tx: TenantTx): Promise<boolean> => {
 }
 
 /**
- * Locked against being revoked meanwhile: whoever then revokes what was issued with it finds this one too. What is no
- * token of this scope's is not revoked here.
+ * Locked against being revoked meanwhile: whoever then revokes what was issued with it finds this one too. Of the
+ * platform's tokens as well, which issue in every tenant; what is no token's id is revoked nowhere.
  */
 const isRevoked = async (tx: TenantTx, tokenId: Actor["tokenId"]): Promise<boolean> => {
-  const own = and(eq(tokens.tenantId, tx.scope), eq(tokens.tokenId, tokenId))
-  const [issuer] = await tx.db.select({ at: tokens.revokedAt }).from(tokens).where(own).for("share")
-  return issuer !== undefined && issuer.at !== null
+  const scope = parseTokenId(tokenId)?.scope
+  if (scope === undefined) return false
+  return await tx.as(scope, async ({ db }) => {
+    const own = and(eq(tokens.tenantId, scope), eq(tokens.tokenId, tokenId as TokenId))
+    const [issuer] = await db.select({ at: tokens.revokedAt }).from(tokens).where(own).for("share")
+    return issuer !== undefined && issuer.at !== null
+  })
 }
 
 /** Oldest first; `after` is the last one of the page before. With an environment, only those bound to it. */

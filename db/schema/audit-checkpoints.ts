@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm"
-import { bigint, check, foreignKey, integer, pgPolicy, primaryKey, text } from "drizzle-orm/pg-core"
+import { bigint, check, foreignKey, integer, pgPolicy, primaryKey, text, unique } from "drizzle-orm/pg-core"
 import { hash, instant, tenantId } from "./columns.ts"
 import { ownRows, systemRows } from "./policies.ts"
 import { hotswap, systemRole } from "./schema.ts"
@@ -27,6 +27,8 @@ export const auditCheckpoints = hotswap.table(
   },
   (t) => [
     primaryKey({ columns: [t.tenantId, t.size] }),
+    // Of two relays that sign at once only one goes on from a checkpoint: of two the chain would be none any more.
+    unique("audit_checkpoints_after").on(t.tenantId, t.after),
     foreignKey({ columns: [t.tenantId], foreignColumns: [tenants.tenantId] }),
     check(
       "audit_checkpoints_grow",

@@ -30,6 +30,8 @@ export const erasures = hotswap.table(
   },
   (t) => [
     check("erasures_certified", sql`num_nulls(${t.erasedAt}, ${t.certificate}) in (0, 2)`),
+    // The platform and the tiers are nobody's to destroy.
+    check("erasures_of_tenants", sql`${t.tenantId} not like '~%'`),
     ownRows(t.tenantId),
     systemRows(),
     systemRows("update"),

@@ -17,8 +17,10 @@ const KEY_BYTES = 32
  * What requests are told apart by. A body may hold a secret that could be guessed from a plain hash of it, so that the
  * hash takes a key that is not in the database: one derived from the key that signs reader tokens, which it tells nothing of.
  */
-export const requestKeyOf = ({ keys }: JSONWebKeySet): Uint8Array =>
-  new Uint8Array(hkdfSync("sha256", String(keys[0]?.d), "", "hotswap request 1", KEY_BYTES))
+export const requestKeyOf = ({ keys }: JSONWebKeySet): Uint8Array => {
+  const secret = keys.find(({ d }) => typeof d === "string")?.d
+  return new Uint8Array(hkdfSync("sha256", String(secret), "", "hotswap request 1", KEY_BYTES))
+}
 
 /** Reads `Idempotency-Key`; `null` without one. Throws IDEMPOTENCY_KEY_INVALID. */
 export const idempotencyOf = (

@@ -5,6 +5,7 @@ import type { Json, JsonObject } from "../../core/json.ts"
 import type { JwtIssuer } from "../platform/jwt-issuers.ts"
 
 const ROLES_MAX = 100
+/** Of a whole name as well: nobody could ask for the erasure of a longer one. */
 const ID_MAX = 200
 /** Nothing that cannot be seen, and in the one form that Unicode calls composed: who looks alike is one person. */
 const VISIBLE = /^[^\p{C}\s](?:\P{C}*[^\p{C}\s])?$/u
@@ -70,8 +71,10 @@ export const principalOf = (
   const environment = typeof bound === "string" ? parseEnvironment(bound, environments) : null
   const reach = reachOf(payload, issuer)
   if (!isVisible(subject) || !isVisible(id) || !reach || (bound !== null && environment === null)) return null
+  const name = `${issuer.name}${ISSUER_MARK}${subject}`
+  if (name.length > ID_MAX) return null
   return {
-    subject: `${issuer.name}${ISSUER_MARK}${subject}`,
+    subject: name,
     // It names no row: what it may do ends with the token itself.
     tokenId: `jwt:${issuer.name}${ISSUER_MARK}${id}` as TokenId,
     ...reach,

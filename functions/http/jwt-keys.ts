@@ -7,6 +7,8 @@ import type { Log } from "../platform/log.ts"
 
 /** Keys this old are looked up again, while they go on serving. */
 const REFRESH_MS = 5 * 60_000
+/** Keys this old were asked for by nobody for a while: before one of them is believed its issuer is asked again. */
+const IDLE_MS = 2 * REFRESH_MS
 /** Keys this old serve no more, if their issuer has not been reached since. */
 const LAST_KNOWN_MS = 24 * 60 * 60_000
 /** However many unknown `kid`s are shown, the issuer is not asked again before. */
@@ -82,13 +84,17 @@ export const createJwtKeys = (
   const { clock, log } = deps
   let kept: { ring: ReturnType<typeof createKeyring>; fetchedAtMs: number } | null = null
   let triedAtMs = Number.NEGATIVE_INFINITY
+  /** Of the last time: nobody is to wait for an issuer that cannot be reached. */
+  let isDown = false
   let running: Promise<boolean> | null = null
 
   const fetchNow = async (): Promise<boolean> => {
     try {
       kept = { ring: createKeyring(await deps.fetchKeys()), fetchedAtMs: clock.nowMs() }
+      isDown = false
       return true
     } catch (error) {
+      isDown = true
       log.warn("the keys of an issuer could not be fetched", { issuer: issuer.name, error })
       return false
     }
@@ -110,9 +116,10 @@ export const createJwtKeys = (
       if (!current() && rested(FIRST_REST_MS)) await refresh()
       const known = current()
       if (!known) throw unavailable(issuer.name)
-      if (!known.ring.has(kid) && rested(REST_MS)) await refresh()
-      else if (clock.nowMs() - known.fetchedAtMs >= REFRESH_MS && rested(REST_MS))
-        deps.background.waitUntil(refresh())
+      const ageMs = clock.nowMs() - known.fetchedAtMs
+      if (ageMs >= IDLE_MS && !isDown) await refresh()
+      else if (!known.ring.has(kid) && rested(REST_MS)) await refresh()
+      else if (ageMs >= REFRESH_MS && rested(REST_MS)) deps.background.waitUntil(refresh())
       return await (current() ?? known).ring.find(kid, algorithm)
     },
   }

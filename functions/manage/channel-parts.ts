@@ -3,6 +3,7 @@ import type { Environment } from "../../core/environment.ts"
 import { Refusal } from "../../core/errors.ts"
 import type { ScopeId, TenantId } from "../../core/ids.ts"
 import type { JsonObject } from "../../core/json.ts"
+import { leadsTo } from "../../core/report/leads-to.ts"
 import { type Channel, listChannels } from "../../db/queries/notifications.ts"
 import { KeyTaken } from "../../db/queries/replies.ts"
 import { findTenant } from "../../db/queries/tenants.ts"
@@ -123,7 +124,5 @@ export const keptOf = async (
   }
   if (to !== undefined) throw invalid("/to", "Only mail has recipients.")
   await mustBeUsable(deps, url!)
-  return type === "slack"
-    ? { config: { url: `${new URL(url!).origin}/…` }, secret: url! }
-    : { config: { url: url! } }
+  return type === "slack" ? { config: { url: leadsTo(url!) }, secret: url! } : { config: { url: url! } }
 }

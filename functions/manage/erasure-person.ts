@@ -5,7 +5,7 @@ import type { TenantId } from "../../core/ids.ts"
 import { recordAudit } from "../../db/queries/audit.ts"
 import {
   auditPseudonym,
-  engagedIn,
+  checkOver,
   entriesNaming,
   erasePerson,
   rowsNaming,
@@ -67,12 +67,7 @@ const eraseRoute = (deps: ManageDeps): Route =>
       await mustBeThere(deps, tenantId)
       if (names.includes(call.principal.subject))
         throw new Refusal("PERSON_ENGAGED", "Somebody else has to ask for it: who asks stands in the audit.")
-      const open = await engagedIn(deps.db, tenantId, names)
-      if (open.length > 0)
-        throw new Refusal(
-          "PERSON_ENGAGED",
-          `Changes that are not over name them: ${open.slice(0, 10).join(", ")}.`,
-        )
+      await checkOver(deps.db, tenantId, names)
       const { uuid } = deps.ids
       const pseudonym =
         (await auditPseudonym(deps.db, tenantId, names)) ?? `person:${sha256Hex(`${uuid()}${uuid()}`)}`

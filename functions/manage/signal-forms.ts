@@ -63,7 +63,23 @@ const fromAlertmanager = ({ alerts }: z.output<typeof Alertmanager>): Raised => 
 
 const ERRORS_MAX = 20
 
+/** Where a label is called what zod would leave out without a word. */
+const unreadable = (value: unknown, path = ""): string | null => {
+  if (typeof value !== "object" || value === null) return null
+  for (const [name, member] of Object.entries(value)) {
+    const at = `${path}/${name}`
+    const found = name === "__proto__" ? at : unreadable(member, at)
+    if (found) return found
+  }
+  return null
+}
+
 const read = <Form extends z.ZodType>(form: Form, value: unknown, detail: string): z.output<Form> => {
+  const lost = unreadable(value)
+  if (lost)
+    throw new Refusal("SIGNAL_INVALID", detail, {
+      errors: [{ path: lost, message: "There is no such field." }],
+    })
   const result = form.safeParse(value)
   if (result.success) return result.data
   const errors = faultsOf(result.error, form, value, "body").slice(0, ERRORS_MAX)

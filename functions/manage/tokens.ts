@@ -185,6 +185,8 @@ const revokeRoute = (deps: ManageDeps): Route =>
     tag: "Tokens",
     summary: "Revoke a token, and on request whatever was issued with it; again does no harm",
     action: "token.revoke",
+    // With what was issued with it, in every tenant.
+    isLong: true,
     params: TokenPath,
     query: RevokeQuery,
     replies: { 200: { description: "The token as it is now", schema: TokenShown } },

@@ -19,6 +19,7 @@ export interface ReadPlatform extends Basics {
     | "adminTokenHash"
     | "environments"
     | "cacheTtlSeconds"
+    | "viewMemoryMebibytes"
     | "jwtIssuers"
     | "outboundAllow"
   >

@@ -8,6 +8,7 @@ import type { Environment } from "../../core/environment.ts"
 import { Refusal } from "../../core/errors.ts"
 import type { ChangeId, ConfigKey, ReleaseId, ScopeId } from "../../core/ids.ts"
 import type { Database, Runner } from "../../db/client.ts"
+import { unhurried } from "../../db/deadline.ts"
 import { readMoves } from "../../db/queries/moves.ts"
 import { commitScope, loadScope, withLockedScope } from "../../db/queries/scope.ts"
 import { lastSecrets } from "../../db/queries/secrets.ts"
@@ -246,8 +247,9 @@ const mutateNow = async (platform: MutatePlatform, mutation: Mutation): Promise<
   if (outcome.kind === "conflict")
     throw new Refusal("CHANGE_CONFLICT", "The same configuration was being changed at the same moment.")
   const { scope, environment } = mutation
-  if (outcome.kind === "committed" && outcome.mark !== null)
-    platform.background.waitUntil(publish(platform, { scope, environment }, outcome.mark))
+  const mark = outcome.kind === "committed" ? outcome.mark : null
+  if (mark !== null)
+    platform.background.waitUntil(unhurried(() => publish(platform, { scope, environment }, mark)))
   if (outcome.kind === "committed") pace(platform, outcome.decided.commit)
   return outcome
 }

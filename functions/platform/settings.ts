@@ -78,6 +78,13 @@ const daysOf = (text: string): number => {
   return days
 }
 
+const mebibytesOf = (text: string): number => {
+  const many = Number(text)
+  if (!Number.isInteger(many) || many < 8 || many > 8_192)
+    throw new Error("is not a whole number of mebibytes from 8 to 8192")
+  return many
+}
+
 const BITS: Readonly<Record<number, number>> = { 4: 32, 6: 128 }
 
 /** Blocks of addresses, each as it was written. */
@@ -166,6 +173,8 @@ const SETTINGS = {
 const DEFAULTED = {
   environments: { variable: "HOTSWAP_ENVIRONMENTS", parse: environmentsOf, fallback: DEFAULT_ENVIRONMENTS },
   cacheTtlSeconds: { variable: "HOTSWAP_CACHE_TTL_SECONDS", parse: secondsOf, fallback: 300 },
+  /** What the read function remembers of views; the rest of its memory is for the runtime. */
+  viewMemoryMebibytes: { variable: "HOTSWAP_VIEW_MEMORY_MIB", parse: mebibytesOf, fallback: 192 },
   /** From a tenant's deletion until all of it is destroyed. */
   eraseAfterDays: { variable: "HOTSWAP_ERASE_AFTER_DAYS", parse: daysOf, fallback: 7 },
   /** Whose word about people is taken. */
@@ -189,6 +198,7 @@ export type Settings<Required extends SettingName = never> = {
 } & {
   readonly environments: readonly Environment[]
   readonly cacheTtlSeconds: number
+  readonly viewMemoryMebibytes: number
   readonly eraseAfterDays: number
   readonly outboundAllow: readonly string[]
   readonly jwtIssuers: readonly JwtIssuer[]

@@ -10,6 +10,7 @@ import {
   type Revision,
 } from "../../core/release/revision.ts"
 import type { View } from "../../core/release/view.ts"
+import { unhurried } from "../../db/deadline.ts"
 import type { Background } from "../platform/background.ts"
 import { type CachePort, CacheUnavailable } from "../platform/cache.ts"
 import type { Clock } from "../platform/clock.ts"
@@ -32,8 +33,6 @@ export interface Pointers {
   ageMs(entry: Entry): number
 }
 
-/** Memory for entries, in characters; the rest of a 512 MiB function is for the runtime. */
-const MEMORY_CHARACTERS = 192 * 1_024 * 1_024
 const REVISIONS_MAX = 50_000
 /** PostgreSQL having failed, nobody who can be served waits for it again for this long. */
 const FAILED_MS = 5_000
@@ -62,9 +61,11 @@ export const createPointers = (deps: {
   builder: PointerBuilder
   /** The oldest that is served while PostgreSQL is down. */
   ttlMs: number
+  /** How much is remembered. */
+  memoryCharacters: number
 }): Pointers => {
   const { clock, log, cache, builder } = deps
-  const memory = createLru<string, Entry>(MEMORY_CHARACTERS, (entry) => entry.characters)
+  const memory = createLru<string, Entry>(deps.memoryCharacters, (entry) => entry.characters)
   /** The newest revision served of each, also of those whose entry had to go: there is no way back. */
   const served = createLru<string, Revision>(REVISIONS_MAX)
   const flights = new Map<string, Flight>()
@@ -214,7 +215,8 @@ export const createPointers = (deps: {
 
   /** Everybody who asks for the same at the same time waits for one answer. */
   const fly = (tenantId: TenantId, environment: Environment, ahead: boolean): Promise<Entry | null> => {
-    const address = addressOf(tenantId, environment)
+    // What is read ahead may take longer than a reader who has to wait can.
+    const address = `${ahead ? "ahead " : ""}${addressOf(tenantId, environment)}`
     const now = clock.nowMs()
     const running = flights.get(address)
     if (running && now - running.startedMs < FLIGHT_MS) return running.result
@@ -265,7 +267,9 @@ export const createPointers = (deps: {
   const ahead = (entry: Entry, now: number): Entry => {
     if (now >= entry.refreshAtMs) {
       entry.refreshAtMs = now + RETRY_MS
-      deps.background.waitUntil(fly(entry.pointer.tenantId, entry.pointer.environment, true))
+      const { tenantId, environment } = entry.pointer
+      // Or PostgreSQL, when it is slow, would be given up on with each request that begins it, and what is served stay old.
+      deps.background.waitUntil(unhurried(() => fly(tenantId, environment, true)))
     }
     return entry
   }

@@ -122,7 +122,8 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
   const { settings, clock, log, reading, cache, background, trace } = platform
   const builder = createPointerBuilder({ reading, clock })
   const ttlMs = settings.cacheTtlSeconds * 1_000
-  const pointers = createPointers({ clock, log, trace, background, cache, builder, ttlMs })
+  const memoryCharacters = settings.viewMemoryMebibytes * 1_024 * 1_024
+  const pointers = createPointers({ clock, log, trace, background, cache, builder, ttlMs, memoryCharacters })
   const principals = createPrincipals({
     clock,
     log,

@@ -88,3 +88,26 @@ test("what a relay kept a copy of before it fell down is signed by the next one 
   expect(sizes[0]! - before).toBeLessThan(sizes[1]! - before)
   expect(await verify()).toMatchObject({ ok: true, signed: sizes[1] })
 })
+
+test("two relays that sign at once, without a place for copies, sign one chain", async () => {
+  const deps = { ...world.deps, blobs: undefined }
+  await world.edit("acme", 1)
+  // The other one has read how long the chain is, and it grows and is signed before its word is written.
+  const held = Promise.withResolvers<void>()
+  const ready = Promise.withResolvers<void>()
+  const blobs: BlobStore = {
+    get: async () => null,
+    putOnce: async () => {
+      ready.resolve()
+      await held.promise
+      return "written"
+    },
+  }
+  const late = makeCheckpoints({ ...deps, blobs })
+  await ready.promise
+  await world.edit("acme", 1)
+  expect(await makeCheckpoints(deps)).toBe(1)
+  held.resolve()
+  await late
+  expect(await verify()).toMatchObject({ ok: true })
+})

@@ -1,9 +1,12 @@
 import { sql } from "drizzle-orm"
 import postgres from "postgres"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { originOf } from "../../core/audit/checkpoint.ts"
 import { verifyInclusion } from "../../core/audit/merkle.ts"
 import { verifyJsonl } from "../../core/audit/read-export.ts"
 import type { ScopeId } from "../../core/ids.ts"
+import { lastDrop } from "../../db/queries/audit-checkpoints.ts"
+import { dropEntries } from "../../db/queries/audit-signing.ts"
 import { withTenant } from "../../db/tenant.ts"
 import { must } from "../functions/manage/world.ts"
 import { type AuditWorld, auditWorld, linesOf } from "./world.ts"
@@ -39,6 +42,12 @@ test("without a retention nothing is dropped, however old", async () => {
   expect(await world.drop()).toBe(0)
 })
 
+test("what its scope decides to keep while it is about to be dropped is kept, and not said to be gone", async () => {
+  const drop = dropEntries(world.system, { scope: SCOPE, through: OLD, note: "dropped" })
+  await expect(drop).rejects.toThrow("kept")
+  expect(await lastDrop(world.app, SCOPE)).toBeNull()
+})
+
 test("what is older is dropped up to a checkpoint, and the rest is whole to whoever checks it", async () => {
   await retain(90)
   expect(await world.drop()).toBe(OLD)
@@ -54,6 +63,28 @@ test("what is older is dropped up to a checkpoint, and the rest is whole to whoe
   const [head, ...rest] = linesOf(text)
   const wordless = [`${JSON.stringify({ ...JSON.parse(head!), drop: null })}\n`, ...rest]
   expect(await verifyJsonl(wordless, known)).toMatchObject({ ok: false, firstBroken: 1 })
+})
+
+test("a note that was kept from before is held against what is left, or is said to be of no use", async () => {
+  const text = await world.exported(SCOPE)
+  const pieces = await world.pieces(SCOPE)
+  const known = { scope: SCOPE, keys: world.keys }
+  const [kept] = pieces
+  const other = (size: number) =>
+    world.signer.sign({
+      origin: originOf(SCOPE),
+      size,
+      root: new Uint8Array(32).fill(7),
+      chain: "0".repeat(64),
+      at: "2020-01-01T00:00:00.000000Z",
+    })
+  const told = (...notes: string[]) => verifyJsonl(linesOf(text), { ...known, notes })
+  expect(await told(kept!.note)).toMatchObject({ ok: true })
+  expect(await told(other(kept!.size))).toMatchObject({ ok: false })
+  expect(await told(other(kept!.size), kept!.note)).toMatchObject({ ok: false })
+  expect(await told(other(kept!.size - 1))).toMatchObject({ ok: false })
+  const all = { ...known, pieces, notes: [other(kept!.size - 1)] }
+  expect(await verifyJsonl(linesOf(text), all)).toMatchObject({ ok: false })
 })
 
 test("that an entry was there can be proved although it is gone", async () => {

@@ -78,14 +78,16 @@ export const keyRingContract = (
       await ring.renew(scope)
       const second = await ring.wrap(nameOf(scope, "QA", 2), KEY)
       const theirs = await ring.wrap(nameOf(other), KEY)
-      expect(await ring.shred(scope, [first.by, second.by])).toBe(2)
+      // After a rotation the database names the new key alone; copies of it from before name the old one.
+      expect(await ring.shred(scope, [second.by])).toBe(2)
       const shredded = { code: "SECRET_SHREDDED" }
       for (const one of [ring, parts.again()]) {
         await expect(one.unwrap(nameOf(scope), first)).rejects.toMatchObject(shredded)
         await expect(one.unwrap(nameOf(scope, "QA", 2), second)).rejects.toMatchObject(shredded)
         await expect(one.wrap(nameOf(scope), KEY)).rejects.toMatchObject(shredded)
+        await expect(one.renew(scope)).rejects.toMatchObject(shredded)
       }
-      expect(await ring.shred(scope, [first.by, second.by])).toBe(0)
+      expect(await ring.shred(scope, [second.by])).toBe(0)
       await ring.unwrap(nameOf(other), theirs)
     })
 

@@ -62,7 +62,10 @@ describe("grants", () => {
       where trigger_schema = 'hotswap' and action_timing = 'BEFORE' and event_manipulation = 'UPDATE' order by 1`
     expect(triggers.map(({ line }) => line)).toEqual([
       "changes changes_names_only",
+      "config_versions config_versions_author",
       "config_versions config_versions_names_only",
+      "tokens tokens_issuer",
+      "tokens tokens_subject",
     ])
     const [may] = await admin`select array(select r from unnest(${RUNTIME_ROLES}::text[]) r
       where has_column_privilege(r, 'hotswap.changes', 'content', 'UPDATE')) as roles`

@@ -30,6 +30,18 @@ test("migrating what is up to date alters nothing, and several at once do not di
   expect(row?.applied).toBe(journal.entries.length)
 })
 
+test("the server notices within half a minute that a client's network is gone", async () => {
+  const seconds = async (role: "hotswap_app" | "hotswap_read" | "hotswap_system") => {
+    const sql = postgres(database.url(role), { max: 1 })
+    const [row] = await sql`select current_setting('tcp_keepalives_idle')::int
+      + current_setting('tcp_keepalives_interval')::int * current_setting('tcp_keepalives_count')::int as seconds`
+    await sql.end()
+    return row?.seconds
+  }
+  for (const role of ["hotswap_app", "hotswap_read", "hotswap_system"] as const)
+    expect(await seconds(role)).toBe(25)
+})
+
 test("a role that bypasses row-level security is refused", async () => {
   const admin = postgres(database.url("postgres"), { max: 1 })
   try {

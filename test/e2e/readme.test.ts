@@ -1,9 +1,12 @@
 import { execFile, execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
+import { mkdtemp, rm } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { text } from "node:stream/consumers"
 import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type RunningHotswap, removeHome, startHotswap } from "../support/hotswap.ts"
@@ -84,9 +87,9 @@ describe.skipIf(!hasCurl)("the calls of the README, in a shell", () => {
 
   test("the others do what is said of each", async () => {
     const received: string[] = []
-    const receiver = createServer((request, response) => {
-      received.push(String(request.headers["webhook-id"]))
-      request.resume().on("end", () => response.end())
+    const receiver = createServer(async (request, response) => {
+      received.push((JSON.parse(await text(request)) as { type: string }).type)
+      response.end()
     }).listen(0, "127.0.0.1")
     await once(receiver, "listening")
     const { port } = receiver.address() as AddressInfo
@@ -103,8 +106,18 @@ describe.skipIf(!hasCurl)("the calls of the README, in a shell", () => {
     expect(preview?.configs).toEqual({ "feature.new_dashboard": "true", theme: "blue" })
     expect(answers.find(({ verdict }) => verdict !== undefined)?.verdict?.kind).toBe("unhealthy")
     expect(answers.find((answer) => Array.isArray(answer))).toEqual([1, 1, 1, 1])
-    expect(answers.at(-1)).toMatchObject({ delivered: true })
-    expect(received).toHaveLength(1)
+    expect(answers).toContainEqual(expect.objectContaining({ delivered: true }))
+    expect(answers).toContainEqual(expect.objectContaining({ value: { $secret: true, version: 1 } }))
+    expect(answers).toContainEqual(expect.objectContaining({ value: "correct horse" }))
+    expect(answers).toContainEqual(expect.objectContaining({ ok: true, head: expect.anything() }))
+    expect(received).toContain("channel.test")
+  })
+
+  test("the audit is checked by whoever has an export of it and the key", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "hotswap-readme-"))
+    const script = `${kept}\n${blocksUnder("audit:").replaceAll(/\b(acme\.jsonl|key\.json)/g, `${folder}/$1`)}`
+    expect(await shell(script)).toMatch(/^ok\b/)
+    await rm(folder, { recursive: true })
   })
 
   test("the stream says at once where things are", async () => {

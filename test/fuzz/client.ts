@@ -1,4 +1,5 @@
 import { Agent, request as call, type IncomingHttpHeaders } from "node:http"
+import { brotliDecompressSync, gunzipSync } from "node:zlib"
 
 /** A request as it is on the wire. */
 export interface Sent {
@@ -34,12 +35,18 @@ export const jsonOf = ({ text }: Pick<Answer, "text">): unknown => {
   }
 }
 
+const unpacked = (body: Buffer, encoding: string | undefined): Buffer => {
+  if (body.length === 0 || !encoding) return body
+  return encoding === "br" ? brotliDecompressSync(body) : encoding === "gzip" ? gunzipSync(body) : body
+}
+
 /** Sends requests as they are: nothing is put in order on the way. */
 export const createClient = (url: string): Client => {
   const { hostname, port } = new URL(url)
   let agent = new Agent({ keepAlive: true, maxSockets: 64 })
-  const send = ({ method, path, headers, body }: Sent): Promise<Answer> =>
+  const send = (sent: Sent): Promise<Answer> =>
     new Promise((resolve, reject) => {
+      const { method, path, headers, body } = sent
       const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) }
       const asked = call(
         { hostname, port, agent, method, path, headers: { ...headers, ...length }, timeout: PATIENCE_MS },
@@ -49,7 +56,7 @@ export const createClient = (url: string): Client => {
             resolve({
               status: response.statusCode!,
               headers: response.headers,
-              text: Buffer.concat(pieces).toString("utf8"),
+              text: unpacked(Buffer.concat(pieces), response.headers["content-encoding"]).toString("utf8"),
               cut: false,
             })
           response.on("data", (piece: Buffer) => pieces.push(piece))
@@ -65,7 +72,9 @@ export const createClient = (url: string): Client => {
       asked.on("timeout", () => asked.destroy(new Error(`no answer within ${PATIENCE_MS} ms`)))
       asked.on("error", (error: NodeJS.ErrnoException) => {
         const isCut = error.code === "ECONNRESET" || error.code === "EPIPE"
-        if (isCut) resolve({ status: 0, headers: {}, text: error.message, cut: true })
+        // The other side closed what was idle in the very moment in which it was used again: nothing was asked yet.
+        if (isCut && asked.reusedSocket) resolve(send(sent))
+        else if (isCut) resolve({ status: 0, headers: {}, text: error.message, cut: true })
         else reject(error)
       })
       asked.end(body)

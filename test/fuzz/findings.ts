@@ -33,7 +33,7 @@ export class Findings {
   /** Why what was meant well was refused. */
   readonly refusals = new Map<string, number>()
   readonly stalled: Stall[] = []
-  readonly slow: string[] = []
+  readonly slow: { ms: number; words: string }[] = []
   readonly errors: string[] = []
 
   busy = 0

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { keptMemory, lateTurns } from "./judge.ts"
+import { keptMemory, tooSlow } from "./judge.ts"
 import { fuzz, neverAnswered } from "./run.ts"
 import { told } from "./tell.ts"
 
@@ -15,7 +15,7 @@ test("200,000 requests made from the document: no failure, no stall, nothing alt
   })
   process.stderr.write(`${told(result, SEED)}\n`)
   expect(keptMemory(result)).toEqual([])
-  expect(lateTurns(result)).toEqual([])
+  expect(tooSlow(result)).toEqual([])
   expect(result.found).toEqual([])
   expect(result.errors).toEqual([])
   expect(neverAnswered(result)).toEqual([])

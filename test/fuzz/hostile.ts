@@ -40,7 +40,7 @@ const HEADERS: readonly ((chance: Chance) => Record<string, string>)[] = [
   }),
   (chance) => ({ "content-encoding": chance.one(["gzip", "br", "identity", "x"]) }),
   (chance) => ({ accept: carried(chance.one([...NAUGHTY, "text/html", "application/xml;q=0.9"])) }),
-  (chance) => ({ "accept-encoding": chance.one(["", "gzip", "*;q=0"]) }),
+  (chance) => ({ "accept-encoding": chance.one(["", "gzip", "br, x;q=9"]) }),
   (chance) => ({ "last-event-id": carried(chance.one([...NAUGHTY, "1.2.3.4", "999999999999.0.0.0"])) }),
   (chance) => ({ origin: chance.one(["null", "https://evil.example", "*"]) }),
   () => ({ host: "evil.example" }),

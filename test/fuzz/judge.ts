@@ -1,4 +1,3 @@
-import type { Stall } from "./loop-watch.ts"
 import { STALL_MS } from "./processes.ts"
 import type { FuzzResult } from "./run.ts"
 
@@ -8,9 +7,12 @@ const REMEMBERED_BYTES_MAX = 48 * MB
 /** Connections come and go: as many may be open as the pools allow. */
 const CONNECTIONS_MAX = 64
 
-/** Turns of the loop that took too long by our own doing, not by the collector's. */
-export const lateTurns = ({ loop }: FuzzResult): Stall[] =>
-  loop.stalls.filter(({ cpuMs, gcMs }) => cpuMs - gcMs > STALL_MS)
+/**
+ * Requests that hold the loop too long by themselves. A turn with 32 in flight does the work of several, and only tells
+ * where to look.
+ */
+export const tooSlow = ({ slow }: FuzzResult): string[] =>
+  slow.filter(({ ms }) => ms > STALL_MS).map(({ ms, words }) => `${Math.round(ms)} ms: ${words}`)
 
 /** What grew, and is not one of the memories that are bounded. */
 export const keptMemory = ({ memory: { before, after } }: FuzzResult): string[] => {

@@ -123,6 +123,8 @@ export const startProcesses = async (
     HOTSWAP_KEY_DIRECTORY: keys,
     HOTSWAP_JWT_ISSUERS: jwtIssuers,
     HOTSWAP_OUTBOUND_ALLOW: "127.0.0.0/8",
+    // Little, so that it is full long before the end, and what grows on is no cache.
+    HOTSWAP_VIEW_MEMORY_MIB: "8",
   }
   const profile = process.env.HOTSWAP_FUZZ_PROFILE
   const service = await startChild("./service-child.ts", {

@@ -33,7 +33,8 @@ const IDLE_MS = 300
 const memory = async (): Promise<Memory> => {
   while (watch.active > 0) await wait(10)
   // What answers left running, and what clients closed, is over.
-  await wait(IDLE_MS)
+  do await wait(IDLE_MS)
+  while (process.getActiveResourcesInfo().includes("ConnectWrap"))
   for (let round = 0; round < 4; round++) {
     globalThis.gc!()
     await wait(50)

@@ -29,7 +29,7 @@ export const told = (result: FuzzResult, seed: number): string => {
       (stall) =>
         `  late: ${stall.wallMs.toFixed(0)} ms, on the processor ${stall.cpuMs.toFixed(0)}, collecting ${stall.gcMs.toFixed(0)}: ${stall.during.slice(0, 6).join(" | ")}`,
     ),
-    ...result.slow.map((line) => `  slow alone: ${line}`),
+    ...result.slow.map((line) => `  slow alone: ${Math.round(line.ms)} ms: ${line.words}`),
     ...[...new Set(result.errors)].slice(0, 20).map((line) => `  logged: ${line.slice(0, 1_500)}`),
     ...result.found.map(
       ({ operation, kind, words, times, curl }) => `  ${times} × ${operation} ${kind}: ${words}\n    ${curl}`,

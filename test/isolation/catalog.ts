@@ -9,7 +9,13 @@ export const SHARED_TABLES = ["epoch"]
 const UNIQUE_ACROSS_TENANTS = ["external_ids_one_tenant"]
 
 /** They write nothing, and refuse what alters more than names. */
-const TRIGGERS = ["changes_names_only", "config_versions_names_only"]
+const TRIGGERS = [
+  "changes_names_only",
+  "config_versions_author",
+  "config_versions_names_only",
+  "tokens_issuer",
+  "tokens_subject",
+]
 
 const OWN = "(tenant_id = NULLIF(current_setting('hotswap.tenant'::text, true), ''::text))"
 const INHERITED =

@@ -13,6 +13,12 @@ const post = (path: string, raw: string, by: Asked["by"] = "tenant_admin", metho
 })
 const preview = (raw: string): Asked => post("/api/v1/changes/preview", raw, "engineer")
 const PREVIEWED = '"tenantId":"acme","environment":"Staging","edits":[{"key":"k","value":1}]'
+const alert = (labels: string, annotations: string): Asked =>
+  post(
+    `${TENANT}/environments/Staging/signals`,
+    `{"version":"4","alerts":[{"status":"resolved","labels":${labels},"annotations":${annotations}}]}`,
+    "engineer",
+  )
 const polluting: Case[] = [
   ...asks(
     "Prototype pollution",
@@ -50,6 +56,15 @@ const polluting: Case[] = [
       "`hasOwnProperty` in a body": preview(`{${PREVIEWED},"hasOwnProperty":1}`),
     },
     preview(`{${PREVIEWED}}`),
+  ),
+  ...asks(
+    "Prototype pollution",
+    "SIGNAL_INVALID",
+    {
+      "`__proto__` among an alert's labels": alert(`{"__proto__":${OWN}}`, "{}"),
+      "`__proto__` among an alert's annotations": alert("{}", `{"__proto__":${OWN}}`),
+    },
+    alert("{}", "{}"),
   ),
   ...asks(
     "Prototype pollution",

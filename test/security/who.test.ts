@@ -81,7 +81,7 @@ describe("guessing", () => {
 
 test("docs/security.md lists every attack there is", () => {
   const page = readFileSync(join(ROOT, "docs/security.md"), "utf8")
-  expect(page, "run `node test/security/security-page.ts`").toBe(securityPage(page))
+  expect(page, "run `npm run docs:security`").toBe(securityPage(page))
   expect(WHO_ATTACKS.length + EVASIONS.length).toBeGreaterThanOrEqual(120)
   expect(new Set(WHO_ATTACKS.map(({ family, name }) => `${family} ${name}`)).size).toBe(WHO_ATTACKS.length)
 })

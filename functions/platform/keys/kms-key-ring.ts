@@ -20,6 +20,7 @@ const DEADLINE_MS = 2_000
 const TRIES = 3
 /** The shortest that AWS lets a key wait before it is gone; from the first moment nothing can be done with it. */
 const PENDING_DAYS = 7
+const PENDING = "PendingDeletion"
 
 /** What KMS has against a request. */
 class KmsFault extends Error {
@@ -50,6 +51,33 @@ export const kmsKeyRing = (options: KmsOptions): KeyRing => {
   const aliasOf = (scope: ScopeId): string =>
     // A slug holds no underscore, so that no two scopes come to one alias.
     `alias/${options.alias}/${scope.replaceAll(/[~.]/g, "_")}`
+
+  /** Every key that a scope ever had has one: copies of the database from before a rotation name keys that it names no more. */
+  const numberedAlias = (scope: ScopeId, place: number): string => `${aliasOf(scope)}/${place}`
+
+  /** `null`: nothing is called that. */
+  const described = async (alias: string) => {
+    try {
+      const { KeyMetadata } = await call<{ KeyMetadata: { Arn: string; KeyState: string } }>("DescribeKey", {
+        KeyId: alias,
+      })
+      return KeyMetadata
+    } catch (error) {
+      if (isNamed(error, "NotFoundException")) return null
+      throw error
+    }
+  }
+
+  /** `false`: that number is another's. */
+  const number = async (scope: ScopeId, place: number, key: string): Promise<boolean> => {
+    try {
+      await call("CreateAlias", { AliasName: numberedAlias(scope, place), TargetKeyId: key })
+      return true
+    } catch (error) {
+      if (isNamed(error, "AlreadyExistsException")) return false
+      throw error
+    }
+  }
 
   const makeKey = async (scope: ScopeId): Promise<string> => {
     const { KeyMetadata } = await call<{ KeyMetadata: { KeyId: string } }>("CreateKey", {
@@ -108,25 +136,27 @@ export const kmsKeyRing = (options: KmsOptions): KeyRing => {
       }),
     renew: (scope) =>
       told(scope, async () => {
+        const current = await described(aliasOf(scope))
+        if (current === null) return await makeFirst(scope)
+        if (current.KeyState === PENDING) throw new KmsFault("KMSInvalidStateException")
+        await number(scope, 1, current.Arn)
         const key = await makeKey(scope)
-        const alias = { AliasName: aliasOf(scope), TargetKeyId: key }
-        await call("UpdateAlias", alias).catch(async (error: unknown) => {
-          if (!isNamed(error, "NotFoundException")) throw error
-          await call("CreateAlias", alias)
-        })
+        for (let place = 2; !(await number(scope, place, key)); ) place++
+        await call("UpdateAlias", { AliasName: aliasOf(scope), TargetKeyId: key })
       }),
     shred: (scope, known) =>
       told(scope, async () => {
-        const current = await call<{ KeyMetadata: { Arn: string } }>("DescribeKey", {
-          KeyId: aliasOf(scope),
-        }).catch(async (error: unknown) => {
-          if (!isNamed(error, "NotFoundException")) throw error
-          // It must never get another: one that is to be deleted stands in its alias.
-          await makeFirst(scope)
-          return await call<{ KeyMetadata: { Arn: string } }>("DescribeKey", { KeyId: aliasOf(scope) })
-        })
+        // It must never get another: one that is to be deleted stands in its alias.
+        if ((await described(aliasOf(scope))) === null) await makeFirst(scope)
+        const keys = new Set([...known, (await described(aliasOf(scope)))!.Arn])
+        for (let place = 1; ; place++) {
+          const numbered = await described(numberedAlias(scope, place))
+          if (numbered === null) break
+          keys.add(numbered.Arn)
+        }
         let destroyed = 0
-        for (const key of new Set([...known, current.KeyMetadata.Arn])) if (await deleteKey(key)) destroyed++
+        // The first of them last: with a key its aliases go, and those behind a gap would not be found again.
+        for (const key of [...keys].reverse()) if (await deleteKey(key)) destroyed++
         return destroyed
       }),
   }

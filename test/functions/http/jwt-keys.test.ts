@@ -17,6 +17,8 @@ let nowMs: number
 let shown: JWK[]
 let down: boolean
 let fetches: number
+/** What a fetch waits for. */
+let held: PromiseWithResolvers<void> | null
 let keys: JwtKeys
 const background = createBackground(quiet)
 beforeEach(() => {
@@ -24,6 +26,7 @@ beforeEach(() => {
   shown = [keyNamed("old")]
   down = false
   fetches = 0
+  held = null
   keys = createJwtKeys(
     { name: "corp", keys: { kind: "discovered" } },
     {
@@ -32,6 +35,7 @@ beforeEach(() => {
       background,
       fetchKeys: async () => {
         fetches++
+        await held?.promise
         if (down) throw new Error("down")
         return shown
       },
@@ -70,6 +74,34 @@ describe("the keys of an issuer", () => {
     expect(fetches).toBe(2)
     expect(await has("old")).toBe(false)
     expect(await has("new")).toBe(true)
+  })
+
+  test("that nobody has looked at for long are asked for again before one of them is believed", async () => {
+    await has("old")
+    nowMs += 2 * HOUR
+    shown = [keyNamed("new")]
+    expect(await Promise.all(Array.from({ length: 50 }, () => has("old")))).not.toContain(true)
+    expect(fetches).toBe(2)
+    nowMs += 2 * HOUR
+    down = true
+    expect(await has("new")).toBe(true)
+    nowMs += 31 * SECOND
+    expect(await has("new")).toBe(true)
+    await background.settled()
+    expect(fetches).toBe(4)
+  })
+
+  test("are waited for by nobody while their issuer is down", async () => {
+    await has("old")
+    down = true
+    nowMs += HOUR
+    expect(await has("old")).toBe(true)
+    held = Promise.withResolvers<void>()
+    nowMs += MINUTE
+    expect(await Promise.all(Array.from({ length: 50 }, () => has("old")))).not.toContain(false)
+    held.resolve()
+    await background.settled()
+    expect(fetches).toBe(3)
   })
 
   test("serve for a day while their issuer is down, and no longer", async () => {

@@ -48,6 +48,18 @@ describe("a person", () => {
     expect(text).toContain('"tokenId":"jwt:corp|login-7"')
   })
 
+  test("is let in under no name that is too long to be erased, or looked for in the audit", async () => {
+    const token = (name: string) =>
+      world.corp.token({ claims: { sub: name.slice("corp|".length), roles: ["tenant_admin"] } })
+    const ask = async (name: string, path: string, body?: object) =>
+      (await world.call(body ? "POST" : "GET", path, { token: token(name), ...(body ? { body } : {}) }))
+        .status
+    const longest = `corp|${"x".repeat(195)}`
+    expect(await ask(longest, `/api/v1/audit?tenantId=acme&actor=${encodeURIComponent(longest)}`)).toBe(200)
+    expect(await ask(longest, "/api/v1/tenants/acme/persons/export", { subject: longest })).toBe(200)
+    expect(await ask(`${longest}x`, "/api/v1/tenants/acme")).toBe(401)
+  })
+
   test("approves nothing of their own, whichever of their tokens they use", async () => {
     const first = world.corp.token({ claims: { sub: "max", jti: "1", roles: ["engineer"] } })
     const second = world.corp.token({ claims: { sub: "max", jti: "2", roles: ["engineer", "manager"] } })

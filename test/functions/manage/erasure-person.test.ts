@@ -5,6 +5,7 @@ import { must } from "./world.ts"
 const NAME = "Sentinel-Person"
 const MAIL = "sentinel.person@example.com"
 const TENANT = "staff"
+const EVER = "from=2020-01-01T00:00:00Z&to=2999-01-01T00:00:00Z"
 const PERSONS = `/api/v1/tenants/${TENANT}/persons`
 
 type Tenant = Awaited<ReturnType<ErasureWorld["tenant"]>>
@@ -142,13 +143,7 @@ describe("a person who is erased", () => {
       ],
     })
     expect(await of(changes[1]!)).toMatchObject({ state: "cancelled", author: "engineer@staff" })
-    const report = await must(
-      world.call(
-        "GET",
-        `/api/v1/tenants/${TENANT}/reports/soc2?from=2020-01-01T00:00:00Z&to=2999-01-01T00:00:00Z`,
-      ),
-      200,
-    )
+    const report = await must(world.call("GET", `/api/v1/tenants/${TENANT}/reports/soc2?${EVER}`), 200)
     expect(JSON.parse(report.text).items.length).toBe(4)
     expect(report.text).toContain(entry!.target)
     expect(report.text).not.toContain(NAME)
@@ -185,6 +180,66 @@ test("what a change or a version holds cannot be altered, but for the names in i
     await expect(alter("changes", "content", path), path).rejects.toThrow()
   for (const path of ["{value}", "{key}"])
     await expect(alter("config_versions", "edit", path)).rejects.toThrow()
-  await alter("changes", "content", "{author,subject}")
-  await alter("config_versions", "edit", "{owner}")
+  // Nor is a name replaced by another: somebody else's, or one where there was none.
+  for (const path of ["{author,subject}", "{author,tokenId}", "{author,ancestors}", "{author,roles}"])
+    await expect(alter("changes", "content", path), path).rejects.toThrow()
+  await expect(alter("config_versions", "edit", "{owner}")).rejects.toThrow()
+  for (const [table, column] of [
+    ["config_versions", "author"],
+    ["tokens", "subject"],
+  ])
+    await expect(attempt(`update hotswap.${table} set ${column} = 'other'`), table).rejects.toThrow()
+  for (const path of ["{subject}", "{tokenId}", "{ancestors}"])
+    await expect(alter("tokens", "issuer", path), path).rejects.toThrow()
+  const nobody = `"person:${"0".repeat(64)}"`
+  const forget = (table: string, column: string, path: string) =>
+    attempt(`update hotswap.${table} set ${column} = jsonb_set(${column}, '${path}', '${nobody}', false)`)
+  await forget("changes", "content", "{author,subject}")
+  await forget("config_versions", "edit", "{owner}")
+})
+
+test("who wants a change that is not over is not forgotten, whoever is faster", async () => {
+  const changeId = await submit(tenant.tokens.engineer, "Production", "raced")
+  const author = async () =>
+    (await must(world.call("GET", `/api/v1/changes/${changeId}`), 200)).body.author as string
+  const { erasePerson } = await import("../../../db/queries/erasure-person.ts")
+  const { environments } = world.platform.settings
+  const person = { names: ["engineer@staff"], pseudonym: `person:${"1".repeat(64)}` }
+  const audit = () => {
+    throw new Error("it went on")
+  }
+  await expect(
+    erasePerson(world.app, TENANT as never, { person, environments }, audit),
+  ).rejects.toMatchObject({ code: "PERSON_ENGAGED" })
+  expect(await author()).toBe("engineer@staff")
+  await expect(
+    world.admin`update hotswap.changes set content = jsonb_set(content, '{author,subject}', ${world.admin.json(person.pseudonym)})
+      where change_id = ${changeId}`,
+  ).rejects.toThrow("is not altered")
+})
+
+test("compliance learns where a webhook leads no more closely than its host, as what follows may let anybody post", async () => {
+  const url = "https://hooks.example.com/services/T0/guess-me?token=guess-me"
+  const by = "somebody@staff"
+  await world.admin`insert into hotswap.channels (tenant_id, channel_id, type, config, created_by)
+    values (${TENANT}, gen_random_uuid(), 'webhook', ${world.admin.json({ url })}, ${by})`
+  const token = tenant.tokens.compliance
+  const report = await must(world.call("GET", `/api/v1/tenants/${TENANT}/reports/gdpr`, { token }), 200)
+  const body = { subject: by }
+  const person = await must(world.call("POST", `${PERSONS}/export`, { token, body }), 200)
+  for (const { text } of [report, person]) {
+    expect(text).toContain("https://hooks.example.com/…")
+    expect(text).not.toContain("guess-me")
+  }
+})
+
+test("a report names nobody whom the audit does not: a row that somebody else was written into is nobody's", async () => {
+  const reports = async () => {
+    const read = (name: string) =>
+      must(world.call("GET", `/api/v1/tenants/${TENANT}/reports/${name}?${EVER}`), 200)
+    return `${(await read("soc2")).text} ${(await read("hipaa")).text}`
+  }
+  expect(await reports()).toContain("compliance@staff")
+  await world.admin`update hotswap.audit_people set subject = 'framed-' || subject where tenant_id = ${TENANT}`
+  expect(await reports()).not.toContain("framed")
 })

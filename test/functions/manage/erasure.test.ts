@@ -10,7 +10,9 @@ import type { TenantId } from "../../../core/ids.ts"
 import { openCertificate } from "../../../core/report/certificate.ts"
 import { recordAudit } from "../../../db/queries/audit.ts"
 import { erasableTables } from "../../../db/queries/erasing.ts"
+import { planErasure } from "../../../db/queries/erasure.ts"
 import { readPointer } from "../../../db/queries/reading.ts"
+import { withTenant } from "../../../db/tenant.ts"
 import { noteKeys } from "../../../functions/platform/checkpoint-signer.ts"
 import { eraseDue } from "../../../functions/relay/erasing.ts"
 import { newKeySet } from "../../audit/world.ts"
@@ -196,7 +198,7 @@ describe("before the time of grace is over", () => {
     const hastened = await must(call("DELETE", `${TENANTS}/spared?erase=now&confirm=spared`), 202)
     // Requests that found it there before it was deleted may still be under way.
     const { dueAt, requestedAt } = hastened.body as Record<string, string>
-    expect(Date.parse(dueAt!) - Date.parse(requestedAt!)).toBe(15_000)
+    expect(Date.parse(dueAt!) - Date.parse(requestedAt!)).toBe(30_000)
     await world.letItBeDue("spared")
     expect(await world.erase()).toBe(1)
     expect((await world.erasure("spared")).state).toBe("erased")
@@ -232,6 +234,16 @@ describe("before the time of grace is over", () => {
         expect({ name, tenantId, gone: gone.length }).toEqual({ name, tenantId, gone: 0 })
       }
   })
+})
+
+test("the platform and the tiers cannot be planned to be destroyed, by whatever mistake", async () => {
+  for (const scope of ["~platform", "~tier.Free"]) {
+    const entry = { action: "a", actor: { subject: "s", tokenId: "t" }, target: scope }
+    await must(world.call("DELETE", `${TENANTS}/${scope}?erase=now&confirm=${scope}`), 404)
+    await expect(
+      withTenant(world.app, scope as TenantId, (tx) => planErasure(tx, { by: "t", afterDays: 0 }, entry)),
+    ).rejects.toMatchObject({ constraint_name: "erasures_of_tenants" })
+  }
 })
 
 test("an erasure waits until the audit is signed to its end, but not for ever", async () => {

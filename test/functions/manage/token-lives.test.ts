@@ -109,6 +109,27 @@ describe("a token that is revoked", () => {
     expect(made).toEqual({ kind: "revoked" })
   })
 
+  test("of the platform issues nothing more in a tenant either", async () => {
+    const ask = { body: { subject: "root", roles: ["platform_admin"] } }
+    const root = (
+      await must(world.call<Issued & Record<string, unknown>>("POST", "/api/v1/tokens", ask), 201)
+    ).body
+    const { issuer, expiresAt } = await issue("early", ["viewer"], root.token)
+    await must(world.call("DELETE", `/api/v1/tenants/~platform/tokens/${root.tokenId}?cascade=true`), 200)
+    const tokenId = `acme:tok_${"e".repeat(32)}`
+    const late = {
+      ...{ tokenId, kind: "api", secretHash: "0".repeat(64), tenants: null },
+      ...{ subject: "late", roles: ["viewer"], environment: null, issuer, expiresAt },
+    }
+    const made = await insertToken(
+      world.app,
+      "acme" as ScopeId,
+      late as never,
+      auditOf("token.issue", tokenId),
+    )
+    expect(made).toEqual({ kind: "revoked" })
+  })
+
   test("leaves nothing behind that was issued at the same moment", async () => {
     for (let round = 0; round < 20; round++) {
       const admin = await issue("ann", ["tenant_admin"], acme.tokens.tenant_admin)
@@ -119,6 +140,22 @@ describe("a token that is revoked", () => {
       ])
       if (made.status === 201) expect(await works(made.body), `round ${round}`).toBe(false)
       else expect(made.status).toBe(401)
+    }
+  })
+
+  test("nor what those it had issued are issuing at that moment", async () => {
+    for (let round = 0; round < 5; round++) {
+      const admin = await issue("ann", ["tenant_admin"], acme.tokens.tenant_admin)
+      const children: Issued[] = []
+      for (const name of ["a", "b", "c", "d", "e"])
+        children.push(await issue(name, ["tenant_admin"], admin.token))
+      const ask = { body: { subject: "race", roles: ["viewer"] }, token: children.at(-1)!.token }
+      const issuing = async (): Promise<Issued[]> => {
+        const made = await world.call<Issued>("POST", TOKENS, ask)
+        return made.status === 201 ? [made.body, ...(await issuing())] : []
+      }
+      const [late] = await Promise.all([issuing(), revoke(admin, "?cascade=true")])
+      for (const made of late) expect(await works(made), `round ${round}`).toBe(false)
     }
   })
 

@@ -61,6 +61,7 @@ export const wavesWorld = async (count: number) => {
         adminTokenHash: null,
         environments: ENVIRONMENTS,
         cacheTtlSeconds: 300,
+        viewMemoryMebibytes: 192,
         jwtIssuers: [],
         outboundAllow: [],
       },

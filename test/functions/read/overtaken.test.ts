@@ -1,4 +1,5 @@
 import { expect, test } from "vitest"
+import { leftMs } from "../../../db/deadline.ts"
 import { acmeWorld, jsonOf, VIEW } from "./world.ts"
 
 type World = ReturnType<typeof acmeWorld>
@@ -54,4 +55,22 @@ test("nor does it take its reader back to what was in memory before", async () =
   const { overtaking, slow } = await run()
   expect([limitOf(overtaking), limitOf(slow)]).toEqual([8, 8])
   expect(world.log.lines.filter(({ level }) => level === "error")).toEqual([])
+})
+
+test("what is read ahead for those to come has more time than the request that began it", async () => {
+  const world = acmeWorld()
+  const reader = await world.reader()
+  const had: number[] = []
+  const { readPointer } = world.reading
+  world.reading.readPointer = async (...question) => {
+    had.push(leftMs())
+    return await readPointer(...question)
+  }
+  await world.call(VIEW, reader)
+  world.clock.advance(9_000)
+  await world.call(VIEW, reader)
+  await world.background.settled()
+  const [first, ahead, ...more] = had
+  expect(first).toBeLessThan(1_000)
+  expect([ahead, more]).toEqual([Number.POSITIVE_INFINITY, []])
 })

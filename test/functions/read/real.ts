@@ -66,6 +66,7 @@ export const realWorld = async () => {
       adminTokenHash: createHash("sha256").update(ADMIN_TOKEN).digest("hex"),
       environments: ENVIRONMENTS,
       cacheTtlSeconds: 300,
+      viewMemoryMebibytes: 192,
       jwtIssuers: [],
       outboundAllow: [],
     },

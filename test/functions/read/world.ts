@@ -259,6 +259,7 @@ const readWorld = (options: { cache?: CachePort } = {}) => {
       adminTokenHash: hashToken(ADMIN_TOKEN),
       environments: DEFAULT_ENVIRONMENTS,
       cacheTtlSeconds: 300,
+      viewMemoryMebibytes: 192,
       jwtIssuers: [],
       outboundAllow: [],
     },
