@@ -42,17 +42,19 @@ export interface Connection {
   destroy: () => void
 }
 
+const LOST = "the connection to the database was lost"
+
 export const openConnection = (
   options: ConnectionOptions,
   { onOpened, onClosed }: { onOpened: () => void; onClosed: () => void },
 ): Connection => {
   let usable = true
-  const lost = Promise.withResolvers<never>()
-  lost.promise.catch(() => {})
+  // Who waits now, and nobody who has: one promise for all of them would keep every result until the connection ends.
+  const waiting = new Set<(error: DatabaseUnavailable) => void>()
   const lose = (cause?: unknown) => {
     if (!usable) return
     usable = false
-    lost.reject(new DatabaseUnavailable("the connection to the database was lost", cause))
+    for (const fail of waiting) fail(new DatabaseUnavailable(LOST, cause))
     onClosed()
   }
   const socket = socketOnce(options.url, lose)
@@ -84,10 +86,13 @@ export const openConnection = (
       return (await ready.execute(values)) as never
     },
     command: async (statement) => {
-      if (!usable) throw new DatabaseUnavailable("the connection to the database was lost")
+      if (!usable) throw new DatabaseUnavailable(LOST)
       return (await sql.unsafe(statement)).command
     },
-    guard: (work, limitMs) => guard(work, limitMs, lost.promise, destroy),
+    guard: (work, limitMs) => {
+      if (!usable) return Promise.reject(new DatabaseUnavailable(LOST))
+      return guard(work, limitMs, waiting, destroy)
+    },
     destroy,
   }
 }
@@ -95,25 +100,27 @@ export const openConnection = (
 const guard = async <T>(
   work: () => Promise<T>,
   limitMs: number,
-  lost: Promise<never>,
+  waiting: Set<(error: DatabaseUnavailable) => void>,
   destroy: () => void,
 ): Promise<T> => {
-  const late = Promise.withResolvers<never>()
-  late.promise.catch(() => {})
+  const failed = Promise.withResolvers<never>()
+  failed.promise.catch(() => {})
+  waiting.add(failed.reject)
   const cancel = expireAfter(limitMs, () => {
-    late.reject(new DatabaseUnavailable(`the database did not answer within ${Math.round(limitMs)} ms`))
+    failed.reject(new DatabaseUnavailable(`the database did not answer within ${Math.round(limitMs)} ms`))
     destroy()
   })
   const running = work()
   running.catch(() => {})
   try {
-    return await Promise.race([running, lost, late.promise])
+    return await Promise.race([running, failed.promise])
   } catch (error) {
     const explained = explain(error)
     if (!leavesSession(explained)) destroy()
     throw explained
   } finally {
     cancel()
+    waiting.delete(failed.reject)
   }
 }
 
@@ -131,7 +138,7 @@ const socketOnce = (url: string, onClosed: (cause: unknown) => void) => {
   let opened = false
   return {
     open: () => {
-      if (opened) throw new DatabaseUnavailable("the connection to the database was lost")
+      if (opened) throw new DatabaseUnavailable(LOST)
       opened = true
       socket.setNoDelay(true)
       socket.setKeepAlive(true, 30_000)
@@ -163,8 +170,7 @@ const driverOptions = ({ applicationName, deadlineMs }: ConnectionOptions) => ({
 const refuseWhen = (sql: postgres.Sql, isGone: () => boolean): postgres.Sql =>
   new Proxy(sql, {
     get: (target, name) => {
-      if (name === "unsafe" && isGone())
-        throw new DatabaseUnavailable("the connection to the database was lost")
+      if (name === "unsafe" && isGone()) throw new DatabaseUnavailable(LOST)
       return Reflect.get(target, name)
     },
   })

@@ -41,7 +41,7 @@ const MEBIBYTE = 1_024 * 1_024
 /** Chunks are needed again when a layer above or below moves; most are not, and cost one round trip then. */
 const CHUNK_CHARACTERS_MAX = 8 * MEBIBYTE
 /** The platform's and the tiers' entries are merged into every tenant's view: parse them once. */
-const PARSED_MAX = 32
+const PARSED_BYTES_MAX = 8 * MEBIBYTE
 const VIEW_IDS_MAX = 20_000
 const SHARED_MAX = 8
 
@@ -89,7 +89,10 @@ const documentOf = (
 export const createPointerBuilder = (deps: { reading: PointerReading; clock: Clock }): PointerBuilder => {
   const { reading, clock } = deps
   const chunkTexts = createLru<ChunkId, string>(CHUNK_CHARACTERS_MAX, (text) => text.length)
-  const parsed = createLru<ReleaseId, ReadonlyMap<ConfigKey, Entry>>(PARSED_MAX)
+  const parsed = createLru<ReleaseId, { entries: ReadonlyMap<ConfigKey, Entry>; bytes: number }>(
+    PARSED_BYTES_MAX,
+    ({ bytes }) => bytes,
+  )
   const viewIds = createLru<string, ViewId>(VIEW_IDS_MAX)
   /** Releases of the platform and the tiers that were seen lately: most tenants share them. */
   const shared = createLru<Environment, readonly ReleaseId[]>(VIEW_IDS_MAX)
@@ -128,9 +131,10 @@ export const createPointerBuilder = (deps: { reading: PointerReading; clock: Clo
 
   const parse = (read: LayersRead, chunks: ChunkTexts, layer: Layer, release: ReleaseId): LayerEntries => {
     const known = parsed.get(release)
-    if (known) return { layer, entries: known }
-    const entries = allEntries(manifestOf(read, release), chunks)
-    if (layer !== "tenant") parsed.set(release, entries)
+    if (known) return { layer, entries: known.entries }
+    const manifest = manifestOf(read, release)
+    const entries = allEntries(manifest, chunks)
+    if (layer !== "tenant") parsed.set(release, { entries, bytes: manifest.bytes })
     return { layer, entries }
   }
 
@@ -149,7 +153,7 @@ export const createPointerBuilder = (deps: { reading: PointerReading; clock: Clo
     merge,
     async entries(tenantId, read, release) {
       const chunks = await load(tenantId, read, [release])
-      return parsed.get(release) ?? allEntries(manifestOf(read, release), chunks)
+      return parsed.get(release)?.entries ?? allEntries(manifestOf(read, release), chunks)
     },
     async build(tenantId, environment, hasView) {
       const address = `${environment}/${tenantId}`

@@ -1,5 +1,7 @@
 import { once } from "node:events"
 import { type AddressInfo, createServer, type Socket } from "node:net"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { sql } from "drizzle-orm"
 import { expect, test } from "vitest"
 import { openDatabase } from "../../db/client.ts"
@@ -40,6 +42,21 @@ test("they all come to be, one after the other, where all are needed at once", a
     ),
   )
   expect(new Set(pids).size).toBe(8)
+  await client.close()
+  await database.close()
+})
+
+test("a connection keeps nothing of what was read through it", async () => {
+  const database = await openTestDatabase()
+  const client = openDatabase({ url: database.url("hotswap_app"), applicationName: "pool", max: 1 })
+  const read = async () =>
+    new WeakRef(await client.transaction(({ db }) => db.execute(sql`select repeat('x', 100) as text`)))
+  const first = await read()
+  await read()
+  setFlagsFromString("--expose-gc")
+  const collect = runInNewContext("gc") as (options: { execution: "async" }) => Promise<void>
+  await collect({ execution: "async" })
+  expect(first.deref()).toBeUndefined()
   await client.close()
   await database.close()
 })
