@@ -42,7 +42,7 @@ export default defineConfig({
     ],
     coverage: {
       provider: "v8",
-      include: ["core/**/*.ts", "db/**/*.ts", "functions/**/*.ts"],
+      include: ["core/**/*.ts", "db/**/*.ts", "functions/**/*.ts", "sdk/src/**/*.ts"],
       exclude: ["db/migrations/**", "db/drizzle.config.ts"],
       reporter: ["text-summary", "json-summary"],
     },

@@ -39,6 +39,8 @@ export const MAX_BODY_BYTES = 6 * 1024 * 1024
 const KEEP_ALIVE_MS = 65_000
 const GRACE_MS = 5_000
 const IDLE_SWEEP_MS = 20
+/** So long a body that is refused is still read, to nowhere. */
+const DRAIN_MS = 5_000
 
 /** Serves functions over HTTP as Lambda function URLs do: each request becomes an event, each result an answer. */
 export const startFunctionHost = async (options: FunctionHostOptions): Promise<FunctionHost> => {
@@ -99,12 +101,18 @@ const invokeWithBody = async (
       response.destroy()
       return
     }
-    // What is still on its way is not waited for; the connection is of no further use.
-    response.setHeader("connection", "close")
+    drain(request)
     sendProblem(response, error, host.log)
     return
   }
   await invoke(hosted, request, response, target, body, host)
+}
+
+/** Who is still sending would lose the answer if the connection were closed on him; but he has not for ever. */
+const drain = (request: IncomingMessage): void => {
+  const cut = setTimeout(() => request.destroy(), DRAIN_MS)
+  request.once("close", () => clearTimeout(cut))
+  request.resume()
 }
 
 const readBody = async (request: IncomingMessage): Promise<Buffer> => {
@@ -113,7 +121,8 @@ const readBody = async (request: IncomingMessage): Promise<Buffer> => {
   const tooLarge = (): Refusal =>
     new Refusal("BODY_TOO_LARGE", `The body is larger than ${MAX_BODY_BYTES} bytes.`)
   if (Number(request.headers["content-length"]) > MAX_BODY_BYTES) throw tooLarge()
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // Left before its end, it would otherwise be destroyed, and the answer with it.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length
     if (bytes > MAX_BODY_BYTES) throw tooLarge()
     chunks.push(chunk)

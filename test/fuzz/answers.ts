@@ -81,9 +81,7 @@ export const faultOf = (
   door: Door,
 ): Fault | null => {
   const { status } = answer
-  if (answer.cut)
-    // Whoever refuses six megabytes does not wait for the rest of them.
-    return request.words === "monstrous" ? null : { kind: "failed", words: `cut off: ${answer.text}` }
+  if (answer.cut) return { kind: "failed", words: `cut off: ${answer.text}` }
   if (status >= 500) return { kind: "failed", words: `${status} ${answer.text.slice(0, 300)}` }
   if (isBare(request, answer)) {
     if (answer.text !== "") return { kind: "shape", words: "a body where there is none" }

@@ -61,7 +61,7 @@ export const createClient = (url: string): Client => {
             })
           response.on("data", (piece: Buffer) => pieces.push(piece))
           response.on("end", done)
-          response.on("error", reject)
+          response.on("error", failed)
           // A stream does not end by itself: that it began is all there is to see.
           if (response.headers["content-type"]?.startsWith("text/event-stream")) {
             done()
@@ -70,13 +70,14 @@ export const createClient = (url: string): Client => {
         },
       )
       asked.on("timeout", () => asked.destroy(new Error(`no answer within ${PATIENCE_MS} ms`)))
-      asked.on("error", (error: NodeJS.ErrnoException) => {
+      const failed = (error: NodeJS.ErrnoException): void => {
         const isCut = error.code === "ECONNRESET" || error.code === "EPIPE"
         // The other side closed what was idle in the very moment in which it was used again: nothing was asked yet.
         if (isCut && asked.reusedSocket) resolve(send(sent))
         else if (isCut) resolve({ status: 0, headers: {}, text: error.message, cut: true })
         else reject(error)
-      })
+      }
+      asked.on("error", failed)
       asked.end(body)
     })
   return {

@@ -169,14 +169,11 @@ test.each([
     return ok("{}")
   })
   const post = (size: number) =>
-    fetch(url, { method: "POST", body: make(size), duplex: "half" } as RequestInit).catch(() => null)
-  expect((await post(MAX_BODY_BYTES))?.status).toBe(200)
-  const refused = await post(MAX_BODY_BYTES + 1)
-  // The connection is closed on a sender who is not done, so the answer may not get through to it.
-  if (refused !== null) {
-    expect(refused.status).toBe(413)
-    expect(await refused.json()).toMatchObject({ code: "BODY_TOO_LARGE" })
-  }
+    fetch(url, { method: "POST", body: make(size), duplex: "half" } as RequestInit)
+  expect((await post(MAX_BODY_BYTES)).status).toBe(200)
+  const refused = await post(MAX_BODY_BYTES + 1_000_000)
+  expect(refused.status).toBe(413)
+  expect(await refused.json()).toMatchObject({ code: "BODY_TOO_LARGE" })
   expect(called).toBe(1)
 })
 
