@@ -1,14 +1,17 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { audit } from "./suites/audit.ts"
+import { evaluate } from "./suites/evaluate.ts"
+import { limits } from "./suites/limits.ts"
 import { read } from "./suites/read.ts"
+import { reload } from "./suites/reload.ts"
 import { rollback } from "./suites/rollback.ts"
 import { size } from "./suites/size.ts"
 import type { Figure, Suite } from "./suites/suite.ts"
 import { verdict } from "./suites/verdict.ts"
 import { write } from "./suites/write.ts"
 
-const SUITES: readonly Suite[] = [read, write, size, verdict, rollback, audit]
+const SUITES: readonly Suite[] = [read, write, size, verdict, rollback, reload, audit, evaluate, limits]
 const RESULTS = "bench/results/latest.json"
 
 const asked = process.argv.slice(2)

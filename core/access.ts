@@ -37,6 +37,8 @@ export const PERMISSIONS = {
   "secret.read": ["tenant_admin"],
   "secret.rotate": ["tenant_admin"],
   "view.read": ["reader", "viewer", "engineer", "manager", "compliance", "tenant_admin"],
+  /** Has those who read look again. */
+  "view.reload": ["manager", "tenant_admin"],
   "view.preview": ["engineer", "manager", "compliance", "tenant_admin"],
   "change.submit": ["engineer", "manager", "tenant_admin"],
   "change.read": ["viewer", "engineer", "manager", "compliance", "tenant_admin"],
@@ -53,6 +55,11 @@ export const PERMISSIONS = {
   "channel.manage": ["tenant_admin"],
   "change.comment": ["engineer", "manager", "compliance", "tenant_admin"],
   "outcome.report": ["reader"],
+  "feature.read": ["reader", "viewer", "engineer", "manager", "compliance", "tenant_admin"],
+  "limit.read": ["reader", "viewer", "engineer", "manager", "compliance", "tenant_admin"],
+  "limit.consume": ["reader", "engineer", "tenant_admin"],
+  /** Whoever is limited does not take back what was counted. */
+  "limit.reset": ["platform_admin"],
   "audit.read": ["compliance", "tenant_admin"],
   "audit.export": ["compliance", "tenant_admin"],
   "audit.retain": ["tenant_admin"],

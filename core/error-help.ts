@@ -4,6 +4,7 @@ import type { ProblemCode } from "./errors.ts"
 export const PROBLEM_HELP: Readonly<Record<ProblemCode, string>> = {
   BODY_NOT_JSON: "Send one JSON object; the detail says where reading stopped.",
   BODY_TOO_LARGE: "Send at most 6 MiB; split the change into several.",
+  CONTEXT_TOO_LARGE: "Send at most 256 KiB: what no rule reads need not be sent.",
   ENCODING_UNSUPPORTED: "Send it as it is, without Content-Encoding: nothing is unpacked here.",
   BODY_INVALID: "Each entry of `errors` names a field and what it should be.",
   QUERY_INVALID: "Each entry of `errors` names a parameter and what it should be.",
@@ -31,6 +32,7 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, string>> = {
   TENANT_SUSPENDED: "A platform admin can resume it.",
   TENANT_NOT_FOUND: "Check the tenantId, and that the token is for it.",
   CONFIG_NOT_FOUND: "Check the configId; list the tenant's configs to see what there is.",
+  FLAG_NOT_FOUND: "List the flags; a config that is no flag is at /api/v1/configs.",
   VERSION_NOT_FOUND: "List its versions to see which there are.",
   CHANGE_NOT_FOUND: "Check the changeId; list the tenant's changes to see what there is.",
   TOKEN_NOT_FOUND: "List the tenant's tokens to see which there are.",
@@ -45,10 +47,11 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, string>> = {
   ENVIRONMENT_UNKNOWN: "The detail lists the environments there are.",
   KEY_INVALID:
     "Use 1 to 200 letters, digits, dots, dashes and underscores, beginning with a letter or digit.",
-  CONFIG_EXISTS: "Change it with PUT /api/v1/configs/{configId}.",
+  CONFIG_EXISTS: "Change it with PUT /api/v1/configs/{configId}; a flag takes a key that holds nothing else.",
   VALUE_TOO_LARGE: "A value holds at most 256 KiB of JSON.",
   RELEASE_TOO_LARGE: "A scope holds at most 10,000 keys and 4 MiB per environment.",
-  FLAG_INVALID: "Each entry of `errors` names a part of it and what it should be; the format is flagd's.",
+  FLAG_INVALID:
+    "Each entry of `errors` names a part of it and what it should be; docs/flags.md has the format.",
   SCHEMA_INVALID: "Send JSON Schema 2020-12 without remote references; the detail says what is wrong.",
   SCHEMA_VIOLATION: "Each entry of `errors` names a key, where in its value, and what is wrong.",
   SECRET_UNSUPPORTED:
@@ -106,12 +109,20 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, string>> = {
   CHECKPOINT_NOT_FOUND:
     "A chain is signed within a minute of growing; ask for sizes up to the latest checkpoint's.",
   REVISION_UNKNOWN: "Report the revision that came with the configuration, in Hotswap-Revision, as it came.",
+  LIMIT_INVALID: "Each entry of `errors` names a member of `{max, windowMs}` and what it should be.",
+  FEATURE_INVALID: "Set it to `true` or `false`; features of your own have other names.",
+  ENTITLEMENT_MIXED: "Submit limits and tier features of a tenant as a change of their own.",
+  LIMIT_UNKNOWN: "List the limits, or have the config `limit.<action>` written.",
+  RATE_LIMITED: "Come again after Retry-After; `remaining` says how many would fit in now.",
+  LIMITS_UNAVAILABLE: "Nothing was decided: let it pass or not, as suits you, and try again shortly.",
   AS_OF_INVALID: "Send an ISO 8601 time that is not in the future.",
   DATABASE_UNAVAILABLE:
     "It may or may not have happened; repeated with the same Idempotency-Key, the answer says which.",
   DEADLINE_EXCEEDED:
     "It may or may not have happened; repeated with the same Idempotency-Key, the answer says which.",
   ORIGIN_UNAVAILABLE: "Try again shortly.",
+  PUSH_UNAVAILABLE:
+    "Send it again shortly. Until then readers look for themselves: with a stream within 15 seconds, without within 25.",
   STREAMS_TOO_MANY: "Poll meanwhile, and connect again after Retry-After.",
   INTERNAL: "Quote the instance when you report it.",
 }

@@ -9,6 +9,10 @@ export const PROBLEMS = {
     status: 413,
     title: "The body is too large",
   },
+  CONTEXT_TOO_LARGE: {
+    status: 400,
+    title: "The context is too large",
+  },
   ENCODING_UNSUPPORTED: {
     status: 415,
     title: "The body is compressed",
@@ -103,6 +107,10 @@ export const PROBLEMS = {
   CONFIG_NOT_FOUND: {
     status: 404,
     title: "There is no such config",
+  },
+  FLAG_NOT_FOUND: {
+    status: 404,
+    title: "There is no such flag",
   },
   VERSION_NOT_FOUND: {
     status: 404,
@@ -371,6 +379,30 @@ export const PROBLEMS = {
     status: 422,
     title: "The revision was never given out",
   },
+  LIMIT_INVALID: {
+    status: 422,
+    title: "The config is not a limit",
+  },
+  FEATURE_INVALID: {
+    status: 422,
+    title: "The config does not switch a tier's feature",
+  },
+  ENTITLEMENT_MIXED: {
+    status: 422,
+    title: "What a tenant is granted is changed by itself",
+  },
+  LIMIT_UNKNOWN: {
+    status: 404,
+    title: "The action has no limit",
+  },
+  RATE_LIMITED: {
+    status: 429,
+    title: "The limit is reached",
+  },
+  LIMITS_UNAVAILABLE: {
+    status: 503,
+    title: "Nothing can be counted at the moment",
+  },
   AS_OF_INVALID: {
     status: 400,
     title: "asOf is not a time in the past",
@@ -387,6 +419,10 @@ export const PROBLEMS = {
   ORIGIN_UNAVAILABLE: {
     status: 503,
     title: "The origin did not answer and nothing is cached",
+  },
+  PUSH_UNAVAILABLE: {
+    status: 503,
+    title: "Redis did not take what was to be told",
   },
   STREAMS_TOO_MANY: {
     status: 503,
@@ -412,6 +448,8 @@ export class Refusal extends Error {
   readonly errors: readonly FieldError[]
   /** Members added to the problem document, such as a drafted change. */
   readonly extra: Readonly<Record<string, unknown>>
+  /** Fields that the answer goes out with besides those of its code. */
+  readonly headers: Readonly<Record<string, string>>
 
   constructor(
     code: ProblemCode,
@@ -419,6 +457,7 @@ export class Refusal extends Error {
     options: {
       errors?: readonly FieldError[]
       extra?: Readonly<Record<string, unknown>>
+      headers?: Readonly<Record<string, string>>
       cause?: unknown
     } = {},
   ) {
@@ -427,5 +466,6 @@ export class Refusal extends Error {
     this.code = code
     this.errors = options.errors ?? []
     this.extra = options.extra ?? {}
+    this.headers = options.headers ?? {}
   }
 }

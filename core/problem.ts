@@ -22,8 +22,10 @@ const HEADERS: Partial<Record<ProblemCode, Record<string, string>>> = {
   DATABASE_UNAVAILABLE: { "retry-after": "1" },
   DEADLINE_EXCEEDED: { "retry-after": "1" },
   ORIGIN_UNAVAILABLE: { "retry-after": "1" },
+  PUSH_UNAVAILABLE: { "retry-after": "5" },
   STREAMS_TOO_MANY: { "retry-after": "30" },
   CHANNEL_TESTS_TOO_MANY: { "retry-after": "60" },
+  LIMITS_UNAVAILABLE: { "retry-after": "5" },
 }
 
 /** A refusal as the document the caller gets. `instance` is the id of the request. */

@@ -76,4 +76,4 @@ export const composeFunctions = (
 }
 
 const isRead = (path: string): boolean =>
-  path.startsWith("/internal/") || path.startsWith("/api/v1/configs/tenant/")
+  path.startsWith("/internal/") || path.startsWith("/api/v1/configs/tenant/") || path.startsWith("/ofrep/")

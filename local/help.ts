@@ -16,6 +16,7 @@ export const HELP = `
   HOTSWAP_CACHE_TTL_SECONDS    how long Redis keeps what nobody renews (300)
   HOTSWAP_VIEW_MEMORY_MIB      how much the read function remembers of views (192)
   HOTSWAP_ERASE_AFTER_DAYS     from a tenant's deletion until all of it is destroyed (7)
+  HOTSWAP_MANAGEMENT_LIMITS    off: a tenant may manage as often as it likes (on, by its tier)
   HOTSWAP_PROCESSING           what the operator says in records of processing (nothing)
   HOTSWAP_EDGE_SECRET          what the Worker shows the functions (made once, kept)
   HOTSWAP_READER_KEYS          JWK set with the Ed25519 key that signs reader tokens (made once, kept)

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { type ModuleFacts, ROOT, reachableFrom, readModule, readModules } from "./support/source-tree.ts"
 
-const FOLDERS = ["core", "db", "functions", "infra", "local", "test", "bench"]
+const FOLDERS = ["core", "db", "functions", "sdk", "infra", "local", "test", "bench"]
 const modules = readModules(FOLDERS)
 
 /** A folder that arrows lead from and to: `core`, `db`, `functions/read`, … */
@@ -16,7 +16,7 @@ const zoneOf = (path: string): string => {
 /** Where each zone's imports may lead, besides itself. `null`: anywhere. */
 const arrowsFrom = (zone: string): readonly string[] | null => {
   if (zone === "core" || zone === "infra") return []
-  if (zone === "db" || zone === "functions/edge") return ["core"]
+  if (zone === "db" || zone === "functions/edge" || zone === "sdk") return ["core"]
   if (zone === "functions/platform") return ["core", "db"]
   if (zone === "functions/http") return ["core", "db", "functions/platform"]
   if (zone.startsWith("functions/")) return ["core", "db", "functions/http", "functions/platform"]
@@ -38,6 +38,8 @@ const wrongArrows = (module: ModuleFacts): string[] => {
 
 const CORE_PACKAGES = ["ajv", "ajv-formats", "re2js", "microdiff"]
 const EDGE_PACKAGES = ["jose"]
+/** Peers, of which an application installs those it uses. */
+const SDK_PACKAGES = /^(@openfeature\/|@nats-io\/|hono|express)/
 const INFRA_PACKAGES = ["aws-cdk-lib", "cdk-nag", "constructs"]
 
 const packageOf = (specifier: string): string =>
@@ -110,6 +112,26 @@ describe("the arrows of the house", () => {
         .map(({ name }) => `${path}: ${name}`),
     ])
     expect([...new Set(ofNode)]).toEqual([])
+  })
+
+  test("the SDK's core entry reaches nothing but evaluation and the rules of arms and revisions", () => {
+    const reached = reachableFrom("sdk/src/index.ts", modules)
+    const allowed = /^(sdk\/src\/|core\/flag\/|core\/release\/(bucket|revision)\.ts$)/
+    const foreign = reached.flatMap(({ path, imports }) =>
+      imports
+        .filter(({ target, typeOnly }) => !typeOnly && !allowed.test(target))
+        .map(({ target, line }) => `${path}:${line} imports ${target}`),
+    )
+    expect(reached.length).toBeGreaterThan(1)
+    expect(foreign).toEqual([])
+  })
+
+  test("the SDK imports nothing but Node and its peers, and is built by esbuild", () => {
+    const allowed = (specifier: string, path: string) =>
+      isBuiltin(specifier) ||
+      SDK_PACKAGES.test(specifier) ||
+      (specifier === "esbuild" && path === "sdk/build.ts")
+    expect(foreignImports("sdk", allowed)).toEqual([])
   })
 
   test("the infrastructure reaches the handlers by path only", () => {

@@ -87,6 +87,8 @@ export interface Submit {
   startAt?: Instant | undefined
   /** An open change that has not started, which this one takes the place of. */
   replaces?: ChangeId | undefined
+  /** The author is a platform admin, who says what a tenant is granted: see `isEntitlement`. */
+  mayGrant?: boolean | undefined
 }
 
 /** Takes back the actor's own approval; what was scheduled on it awaits approval again. Too late once it started. */
@@ -201,6 +203,8 @@ export interface Rollback {
   changeId: ChangeId
   actor: Actor
   comment?: string | undefined
+  /** As of {@link Submit}: what a tenant is granted is taken back by nobody else. */
+  mayGrant?: boolean | undefined
 }
 /** Live at once without the approvals owed; somebody else reviews it afterwards. */
 export interface BreakGlass {

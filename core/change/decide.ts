@@ -2,6 +2,7 @@ import { Refusal } from "../errors.ts"
 import { blocks } from "../gate/verdict.ts"
 import type { ChangeId } from "../ids.ts"
 import type { Json } from "../json.ts"
+import { checkGrant } from "../limits/entitlement.ts"
 import type { Actor } from "./change.ts"
 import type {
   Advance,
@@ -224,7 +225,9 @@ const breakGlass = (sheet: Worksheet, { changeId, actor, roles, comment }: Break
   must(happen(sheet, changeId, { type: "break_glass", actor, roles, comment }))
 }
 
-const rollback = (sheet: Worksheet, { changeId, actor, comment }: Rollback): void => {
+const rollback = (sheet: Worksheet, { changeId, actor, comment, mayGrant = false }: Rollback): void => {
+  const { content } = sheet.change(changeId)
+  checkGrant(content.scope, content.edits, mayGrant)
   const result = happen(sheet, changeId, { type: "rollback", actor, ...defined({ comment }) })
   if (result.ok) return
   const draft = result.code.startsWith("ROLLBACK_") ? draftOf(sheet, sheet.change(changeId)) : null

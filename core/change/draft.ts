@@ -1,6 +1,7 @@
 import type { Environment } from "../environment.ts"
-import type { ConfigKey, ReleaseId } from "../ids.ts"
+import { type ConfigKey, isTenant, type ReleaseId } from "../ids.ts"
 import type { Json } from "../json.ts"
+import { isEntitlement } from "../limits/entitlement.ts"
 import { allEntries } from "../release/compile.ts"
 import type { Entry } from "../release/release.ts"
 import type { Change } from "./change.ts"
@@ -48,12 +49,14 @@ export const draftOf = (sheet: Worksheet, change: Change): Draft | PolicyDraft |
   }
 }
 
-/** The change that makes everything what it was in a release. The policy stays, as it is changed alone. */
+/** The change that makes everything what it was in a release, but for what stays: the policy, and what a tenant is granted. */
 export const draftOfRelease = (sheet: Worksheet, id: ReleaseId): Draft => {
   const { scope, environment } = sheet.state
   const now = allOf(sheet, sheet.pointer.stable)
   const then = allOf(sheet, id)
-  const keys = [...new Set([...now.keys(), ...then.keys()])].filter((key) => !isReserved(key)).sort()
+  const keys = [...new Set([...now.keys(), ...then.keys()])]
+    .filter((key) => !isReserved(key) && !(isTenant(scope) && isEntitlement(key)))
+    .sort()
   return {
     tenantId: scope,
     environment,

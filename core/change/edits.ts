@@ -4,11 +4,13 @@ import type { Environment } from "../environment.ts"
 import { type FieldError, Refusal } from "../errors.ts"
 import type { ConfigKey } from "../ids.ts"
 import { canonical, type Json } from "../json.ts"
+import { checkEntitlements } from "../limits/entitlement.ts"
 import type { Entry, EntryEdit } from "../release/release.ts"
 import type { Parted, SecretToKeep } from "../secret/edits.ts"
 import { isMarker, markedVersion } from "../secret/marker.ts"
 import type { Change, Edit } from "./change.ts"
 import type { EditInput } from "./command.ts"
+import { checkFlags } from "./flag-edits.ts"
 
 /** What stable has of a key, with what history knows of it besides. */
 export interface Standing {
@@ -81,10 +83,12 @@ export const alters = ({ restores: _, ...edit }: Edit, { entry, description, own
 }
 
 /**
- * Holds every value to its limits and its schema, and every schema to the rules for schemas. Throws Refusal
- * `VALUE_TOO_LARGE`, `SCHEMA_INVALID`, or `SCHEMA_VIOLATION` with every violation of every key.
+ * Holds every value to its limits and its schema, every flag to what a flag is, and every schema to the rules for schemas.
+ * Throws Refusal `VALUE_TOO_LARGE`, `FLAG_INVALID`, `LIMIT_INVALID`, `FEATURE_INVALID`, `SCHEMA_INVALID`, or `SCHEMA_VIOLATION` with every violation of every key.
  */
 export const checkEdits = (edits: readonly Edit[], secrets: readonly SecretToKeep[] = []): void => {
+  checkFlags(edits)
+  checkEntitlements(edits)
   const errors: FieldError[] = []
   for (const { key, value, schema } of edits) {
     if (value === undefined) continue

@@ -1,9 +1,12 @@
 import type { AuditBody } from "../audit/entry.ts"
 import { type FieldError, Refusal } from "../errors.ts"
-import type { ChangeId, ReleaseId } from "../ids.ts"
+import { type ChangeId, type ConfigKey, isTenant, type ReleaseId } from "../ids.ts"
+import { isEntitlement } from "../limits/entitlement.ts"
+import { allEntries } from "../release/compile.ts"
 import type { Candidate, Release } from "../release/release.ts"
 import { type Change, owedReview } from "./change.ts"
 import { checkEdits, entryEditsOf, keysOf } from "./edits.ts"
+import { checkNeeds, haveNeeds } from "./flag-edits.ts"
 import { checkAllowed } from "./plan.ts"
 import { POLICY_KEY } from "./policy.ts"
 import { checkPolicyEdit, isPolicyChange, policyMadeBy } from "./policy-change.ts"
@@ -75,8 +78,22 @@ const factsOf = (sheet: Worksheet, change: Change, { inTheWay = null }: Circumst
   }
 }
 
-const compiledOn = (sheet: Worksheet, base: Release, { content, versions }: Change): Release =>
-  sheet.compile(base, entryEditsOf(content.edits, versions!))
+/**
+ * The release with the change in it. Throws Refusal `RELEASE_TOO_LARGE`, or `FLAG_INVALID` where its flags and those
+ * that are there come to need each other in a circle.
+ */
+export const compiledOn = (
+  sheet: Worksheet,
+  base: Release,
+  { content, versions }: Pick<Change, "content" | "versions">,
+): Release => {
+  const release = sheet.compile(base, entryEditsOf(content.edits, versions!))
+  if (haveNeeds(content.edits)) {
+    sheet.needChunks(release.manifest.chunks)
+    checkNeeds(release, sheet.chunks, content.edits)
+  }
+  return release
+}
 
 const prepare = (
   sheet: Worksheet,
@@ -180,21 +197,53 @@ const applyPolicy = (sheet: Worksheet, change: Change): void => {
 
 /**
  * The release that stable goes back to when these live changes are taken back, and what rolls out on top of it. The
- * policy in force stays: no way back to another leads past its approvals.
+ * policy in force stays, as does what a tenant is granted, and the keys that are named: no way back to another leads past
+ * its approvals.
  */
-export const prepareReturn = (sheet: Worksheet, target: Release, taken: readonly Change[]): Prepared => {
-  const release = withPolicyInForce(sheet, target)
+export const prepareReturn = (
+  sheet: Worksheet,
+  target: Release,
+  taken: readonly Change[],
+  staying: readonly ConfigKey[] = [],
+): Prepared => {
+  const granted = grantedApart(sheet, target, taken)
+  const release = withKept(sheet, target, [...new Set([POLICY_KEY, ...granted, ...staying])])
   const rollout = sheet.rollout()
   const isApart = rollout !== null && !taken.some((change) => overlaps(rollout, change))
   return { release, candidate: isApart ? compiledIfItFits(sheet, release, rollout) : null }
 }
 
-const withPolicyInForce = (sheet: Worksheet, target: Release): Release => {
+/** For so many keys only their chunks are read, for more all of them. */
+const FEW_KEYS = 100
+
+/**
+ * What a tenant is granted wherever the target has something else, but for what is taken back itself. It may have come
+ * before these changes and after the target: an earlier way back left it where it was.
+ */
+const grantedApart = (sheet: Worksheet, target: Release, taken: readonly Change[]): ConfigKey[] => {
+  if (!isTenant(sheet.state.scope)) return []
   const stable = sheet.release(sheet.pointer.stable)
-  for (const release of [stable, target]) sheet.needKeys(release, [POLICY_KEY])
-  const entry = sheet.entry(stable, POLICY_KEY)
-  const isSame = sheet.entry(target, POLICY_KEY)?.version === entry?.version
-  return isSame ? target : sheet.compile(target, [{ key: POLICY_KEY, entry }])
+  const takenKeys = new Set(taken.flatMap(({ content }) => keysOf(content.edits)))
+  if (takenKeys.size <= FEW_KEYS)
+    for (const release of [stable, target]) sheet.needKeys(release, [POLICY_KEY, ...takenKeys])
+  const [known, former] = [new Set(stable.manifest.chunks), new Set(target.manifest.chunks)]
+  const apart = [
+    { ...stable.manifest, chunks: stable.manifest.chunks.filter((id) => !former.has(id)) },
+    { ...target.manifest, chunks: target.manifest.chunks.filter((id) => !known.has(id)) },
+  ]
+  sheet.needChunks(apart.flatMap(({ chunks }) => chunks))
+  const keys = apart.flatMap((manifest) => [...allEntries(manifest, sheet.chunks).keys()])
+  return keys.filter((key) => isEntitlement(key) && !takenKeys.has(key))
+}
+
+/** The release with what stable has of these keys. */
+const withKept = (sheet: Worksheet, target: Release, keys: readonly ConfigKey[]): Release => {
+  const stable = sheet.release(sheet.pointer.stable)
+  for (const release of [stable, target]) sheet.needKeys(release, keys)
+  const edits = keys
+    .map((key) => ({ key, entry: sheet.entry(stable, key) }))
+    .filter(({ key, entry }) => sheet.entry(target, key)?.version !== entry?.version)
+  return edits.length === 0 ? target : sheet.compile(target, edits)
 }
 
 /** Stable goes back; a rollout that stands on keys taken back goes with it, any other is recompiled. */

@@ -1,6 +1,7 @@
 import { Refusal } from "../errors.ts"
 import type { ChangeId, ReleaseId } from "../ids.ts"
 import type { Json } from "../json.ts"
+import { grantedKeys, isGrant } from "../limits/entitlement.ts"
 import type { Change, Instant } from "./change.ts"
 import type { RollbackTo } from "./command.ts"
 import { defined } from "./defined.ts"
@@ -40,13 +41,17 @@ export const rollbackTo = (sheet: Worksheet, command: RollbackTo): void => {
   const release = target.releases.at(-1)!
   const above = changesOn(stack.slice(index + 1))
   if (above.length > TAKEN_MAX) throw buried(sheet, `${above.length} changes have gone live since.`, release)
-  const taken = loaded(sheet, above).filter((change) => !isPolicyChange(change))
+  const changes = loaded(sheet, above)
+  const taken = changes.filter((change) => !stays(change))
   if (taken.length === 0) throw nothing()
-  const prepared = prepareReturn(sheet, sheet.release(release), taken)
+  const prepared = prepareReturn(sheet, sheet.release(release), taken, grantedKeys(changes))
   if (prepared.release.id === sheet.pointer.stable) throw nothing()
   for (const { content } of taken) must(sheet, content.changeId, prepared.release.id, command.comment)
   returnStable(sheet, prepared, target.stableChangeId, taken)
 }
+
+/** What is changed alone, and only by whoever may: going back leads past neither's rules. */
+const stays = (change: Change): boolean => isPolicyChange(change) || isGrant(change)
 
 const must = (
   sheet: Worksheet,
@@ -132,13 +137,13 @@ const standing = (
   return index
 }
 
-/** What was stable before the newest change that is no policy: policies stay anyway. */
+/** What was stable before the newest change that does not stay anyway. */
 const beforeNewest = (sheet: Worksheet, stack: readonly Standing[]): number => {
   const newest = stack.slice(-LOOKED_AT_MAX)
   const changes = new Map(loaded(sheet, changesOn(newest)).map((change) => [change.content.changeId, change]))
   const index = stack.findLastIndex(({ stableChangeId }) => {
     const change = stableChangeId === null ? undefined : changes.get(stableChangeId)
-    return change !== undefined && !isPolicyChange(change)
+    return change !== undefined && !stays(change)
   })
   if (index === -1) throw nothing()
   if (index === 0)

@@ -2,13 +2,15 @@ import type { Environment } from "../environment.ts"
 import { type FieldError, Refusal } from "../errors.ts"
 import { GATE, type GateThresholds } from "../gate/thresholds.ts"
 import type { ConfigKey } from "../ids.ts"
+import { checkGrant } from "../limits/entitlement.ts"
 import { mayBeSecret, type Parted, partSecret, type SecretToKeep } from "../secret/edits.ts"
 import { type Change, type ChangeContent, type Edit, type Instant, isOpen } from "./change.ts"
 import type { EditInput, Submit } from "./command.ts"
 import { contentHashOf } from "./content-hash.ts"
 import { defined } from "./defined.ts"
-import { alters, checkEdits, editOf, entryEditsOf, keysOf, type Standing } from "./edits.ts"
-import { happen } from "./happen.ts"
+import { alters, checkEdits, editOf, keysOf, type Standing } from "./edits.ts"
+import { withFlagKept } from "./flag-edits.ts"
+import { compiledOn, happen } from "./happen.ts"
 import { Needs } from "./needs.ts"
 import { notifySubmission } from "./notify.ts"
 import { checkAllowed, planOf } from "./plan.ts"
@@ -27,6 +29,7 @@ export const submit = (sheet: Worksheet, command: Submit): void => {
   if (promotedFrom) checkPromotion(promotedFrom.environment, sheet)
   const isPolicy = isOfPolicy(command)
   const { edits, base, secrets } = editsOf(sheet, command)
+  checkGrant(sheet.state.scope, edits, command.mayGrant ?? false)
   checkEdits(edits, secrets)
   const content = contentOf(sheet, command, edits, base, isPolicy)
   checkPolicyEdit(content)
@@ -40,7 +43,7 @@ export const submit = (sheet: Worksheet, command: Submit): void => {
   // First of all that waits: what is in nobody's way is live at once.
   const isStarted = content.plan.length === 0 && tryStart(sheet, changeId, true) === "started"
   if (isStarted) return
-  checkSize(sheet, edits)
+  checkFit(sheet, content)
   checkRoom(sheet)
 }
 
@@ -88,7 +91,9 @@ const editsOf = (
   checkExpectations(inputs, standings)
   const parted = partedOf(sheet, inputs, standings)
   const edits = parted
-    .map(({ input }) => editOf(input, standings.get(input.key)!))
+    .map(({ input }) =>
+      withFlagKept(editOf(input, standings.get(input.key)!), standings.get(input.key)!.entry),
+    )
     .filter((edit) => alters(edit, standings.get(edit.key)!))
   if (edits.length === 0) {
     const names = keys.map((key) => (key === POLICY_KEY ? "the policy" : key))
@@ -229,10 +234,10 @@ const recordSubmission = (
       : {}),
   })
 
-/** What would not fit today need not be approved first. Throws Refusal `RELEASE_TOO_LARGE`. */
-const checkSize = (sheet: Worksheet, edits: readonly Edit[]): void => {
-  const versions = Object.fromEntries(keysOf(edits).map((key) => [key, sheet.nextVersion(key)]))
-  sheet.compile(sheet.release(sheet.pointer.stable), entryEditsOf(edits, versions))
+/** What would not fit today need not be approved first. Throws Refusal `RELEASE_TOO_LARGE`, `FLAG_INVALID`. */
+const checkFit = (sheet: Worksheet, content: ChangeContent): void => {
+  const versions = Object.fromEntries(keysOf(content.edits).map((key) => [key, sheet.nextVersion(key)]))
+  compiledOn(sheet, sheet.release(sheet.pointer.stable), { content, versions })
 }
 
 const OPEN_MAX = 200

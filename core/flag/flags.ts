@@ -1,25 +1,23 @@
-import type { Context, Evaluation, FlagDefinition, Prerequisite, SimpleFlag } from "./definition.ts"
-import { type CompiledFlag, compileFlag, NOT_FOUND, unmet } from "./flag.ts"
+import type { Context, Evaluation, FlagDefinition, SimpleFlag } from "./definition.ts"
+import { type CompiledFlag, compileFlag, failed } from "./flag.ts"
+import { refillWork } from "./run.ts"
 
 export type Definition = FlagDefinition | SimpleFlag
 
-/** A flag may need so many others, and those what they need, together. */
-const NEEDED_MAX = 100
+/** As much of a map as is needed: whoever has only texts parses one when it is asked for. */
+export type Definitions = Pick<ReadonlyMap<string, Definition>, "get" | "keys">
 
-interface Ready {
-  flag: CompiledFlag
-  /** How many flags are looked at for it, at most. */
-  cost: number
-  /** Why it cannot be told, for it and for whatever needs it. */
-  problem?: string
-}
+/** A flag may need so many others, itself and those that they need among them. */
+export const NEEDED_MAX = 100
+
+const ABSENT = failed("FLAG_NOT_FOUND", "There is no such flag.")
 
 /** All flags of one view. Each is compiled when it is first asked for. */
 export class Flags {
-  readonly #definitions: ReadonlyMap<string, Definition>
-  readonly #ready = new Map<string, Ready>()
+  readonly #definitions: Definitions
+  readonly #ready = new Map<string, CompiledFlag>()
 
-  constructor(definitions: ReadonlyMap<string, Definition>) {
+  constructor(definitions: Definitions) {
     this.#definitions = definitions
   }
 
@@ -29,56 +27,34 @@ export class Flags {
 
   /** Never throws. `nowSeconds` is what `$flagd.timestamp` is. */
   evaluate(key: string, context: Context, nowSeconds: number): Evaluation {
-    return (this.#ready.get(key) ?? this.#prepare(key, [])).flag(context, nowSeconds)
-  }
-
-  #prepare(key: string, path: readonly string[]): Ready {
-    const known = this.#ready.get(key)
-    const definition = this.#definitions.get(key)
-    if (known || !definition) return known ?? ABSENT
-    const ready = this.#prepared(key, definition, [...path, key])
-    this.#ready.set(key, ready)
-    return ready
-  }
-
-  #prepared(key: string, definition: Definition, path: readonly string[]): Ready {
-    const { prerequisites = [] } = definition
-    const flag = compileFlag(key, definition)
-    if (prerequisites.length === 0) return { flag, cost: 1 }
-    const circle = prerequisites.find((each) => path.includes(each.flag))
-    if (circle) return broken(`its prerequisites go round in a circle: ${[...path, circle.flag].join(" → ")}`)
-    const needed = prerequisites.map((each) => this.#prepare(each.flag, path))
-    const problem = needed.find((each) => each.problem)?.problem
-    const cost = needed.reduce((sum, each) => sum + each.cost, 1)
-    if (problem) return broken(problem)
-    if (cost > NEEDED_MAX) return broken(`it needs more than ${NEEDED_MAX} other flags`)
-    return { flag: guarded(flag, unmet(definition), prerequisites, needed), cost }
-  }
-}
-
-const ABSENT: Ready = { flag: () => NOT_FOUND, cost: 1 }
-
-const broken = (problem: string): Ready => {
-  const evaluation: Evaluation = {
-    reason: "ERROR",
-    errorCode: "PARSE_ERROR",
-    errorMessage: problem,
-    metadata: {},
-  }
-  return { flag: () => evaluation, cost: 1, problem }
-}
-
-const guarded = (
-  flag: CompiledFlag,
-  off: Evaluation,
-  prerequisites: readonly Prerequisite[],
-  needed: readonly Ready[],
-): CompiledFlag => {
-  return (context, nowSeconds) => {
-    for (let index = 0; index < needed.length; index++) {
-      const { variant } = needed[index]!.flag(context, nowSeconds)
-      if (variant === undefined || !prerequisites[index]!.variants.includes(variant)) return off
-    }
+    const flag = this.#ready.get(key) ?? this.#prepare(key)
+    refillWork()
     return flag(context, nowSeconds)
+  }
+
+  #prepare(key: string): CompiledFlag {
+    const definition = this.#definitions.get(key)
+    if (!definition) return () => ABSENT
+    let flag: CompiledFlag
+    try {
+      // Those that go round in a circle are too many, too.
+      if (this.#left(key, NEEDED_MAX) < 0) throw new Error(`it needs more than ${NEEDED_MAX} flags`)
+      const needed = definition.prerequisites?.map((each) => [each, this.#prepare(each.flag)] as const)
+      refillWork()
+      flag = compileFlag(key, definition, needed)
+    } catch (error) {
+      const broken = failed("PARSE_ERROR", (error as Error).message, definition.metadata)
+      flag = () => broken
+    }
+    this.#ready.set(key, flag)
+    return flag
+  }
+
+  /** Of so many, when it and all that it needs have been counted, those once more that several need. */
+  #left(key: string, most: number): number {
+    let left = most - 1
+    for (const { flag } of this.#definitions.get(key)?.prerequisites ?? [])
+      if (left >= 0) left = this.#left(flag, left)
+    return left
   }
 }

@@ -1,4 +1,5 @@
-import { murmur3 } from "../release/bucket.ts"
+import { murmur3, murmur3After } from "../release/bucket.ts"
+import { textOf } from "./operators.ts"
 import { isConstant, type Run } from "./run.ts"
 
 export const WEIGHT_MAX = 2_147_483_647
@@ -9,83 +10,86 @@ export interface Share {
 }
 
 /** Where `by` stands among `totalWeight`: at or above 0, below it. */
-export const bucketOf = (by: string, totalWeight: number): number => {
-  const hash = murmur3(by)
-  // (hash × total) >> 32, in two halves, as a product of 63 bits is more than a double holds exactly.
-  const high = (hash >>> 16) * totalWeight
-  const low = (hash & 0xffff) * totalWeight
-  return Math.floor((high + Math.floor(low / 0x1_0000)) / 0x1_0000)
-}
+export const bucketOf = (by: string, totalWeight: number): number =>
+  Number((BigInt(murmur3(by)) * BigInt(totalWeight)) >> 32n)
 
 /** The share that `[variant, weight?]` says, or `null`: it says none. A weight below nothing is nothing. */
 export const shareOf = (entry: unknown): Share | null => {
-  if (!Array.isArray(entry) || entry.length === 0 || entry.length > 2) return null
-  const [variant, weight = 1] = entry
-  if (!["string", "boolean", "number"].includes(typeof variant) && variant !== null) return null
-  return Number.isInteger(weight) ? { variant, weight: Math.max(0, weight) } : null
+  const [variant = {}, weight = 1, more] = Array.isArray(entry) ? entry : []
+  return more !== undefined || (typeof variant === "object" && variant) || !Number.isInteger(weight)
+    ? null
+    : { variant, weight: Math.max(0, weight) }
 }
 
-/**
- * flagd's `fractional`: `[by?, [variant, weight?], …]`. Without a text to bucket by it is the flag's key and the
- * context's `targetingKey` one after the other. `null`: nobody to bucket, or no such shares.
- */
-export const fractional = (args: readonly Run[], beginsWithShare: boolean, flagKey: string): Run => {
-  const entries = beginsWithShare ? args : args.slice(1)
-  const computed: Run = (data, now) =>
-    pickOf(
-      args.map((arg) => arg(data, now)),
-      flagKey,
-      data,
-    )
-  if (entries.length === 0 || !entries.every(isConstant)) return computed
-  const split = splitOf(entries.map((entry) => shareOf(entry.known.value)))
-  if (!split) return () => null
-  if (beginsWithShare)
-    return (data) => {
-      const by = subjectOf(flagKey, data)
-      return by === null ? null : choose(split, by)
-    }
-  const [by] = args
-  return (data, now) => {
-    const value = by!(data, now)
-    return typeof value === "string" ? choose(split, value) : computed(data, now)
-  }
-}
-
-const pickOf = (values: readonly unknown[], flagKey: string, data: unknown): unknown => {
-  const [first, ...rest] = values
-  const isText = typeof first === "string"
-  const split = splitOf((isText ? rest : values).map(shareOf))
-  const by = isText ? first : subjectOf(flagKey, data)
-  return split === null || by === null ? null : choose(split, by)
-}
-
-/** Whom it is about where no rule says otherwise. */
-export const subjectOf = (flagKey: string, data: unknown): string | null => {
+/** The entity, where no rule says otherwise; empty: there is none. */
+const entityOf = (data: unknown): string => {
   const key = (data as { targetingKey?: unknown } | null)?.targetingKey
-  return key ? flagKey + String(key) : null
+  return typeof key === "string" ? key : key ? textOf(key) : ""
+}
+
+/** What is hashed for the entity of a context, `null`: there is none. */
+export const subjectOf = (flagKey: string, data: unknown): string | null => {
+  const entity = entityOf(data)
+  return entity ? flagKey + entity : null
 }
 
 interface Split {
-  variants: readonly Share["variant"][]
-  /** Where each share ends, of the last one's end. */
+  results: readonly unknown[]
+  /** Where each share ends among all hashes, as signed integers: at or above that it is not its own. */
   ends: readonly number[]
 }
 
-const splitOf = (shares: readonly (Share | null)[]): Split | null => {
-  const ends: number[] = []
-  let end = 0
-  for (const share of shares) {
-    if (share === null) return null
-    end += share.weight
-    ends.push(end)
+/** What each share ends with, and where it ends itself. */
+const splitOf = (entries: readonly unknown[], ending: (variant: unknown) => unknown): Split | null => {
+  let total = 0
+  const results: unknown[] = []
+  const sums: number[] = []
+  for (const entry of entries) {
+    const share = shareOf(entry)
+    if (!share) return null
+    total += share.weight
+    sums.push(total)
+    results.push(ending(share.variant))
   }
-  return end > WEIGHT_MAX ? null : { variants: shares.map((share) => share!.variant), ends }
+  if (total > WEIGHT_MAX) return null
+  // bucket < sum, with the bucket floor(hash × total / 2³²), is hash < ceil(sum × 2³² / total). Nothing is shared of nothing.
+  const all = BigInt(total || 1)
+  const ends = sums.map((sum) => Number(((BigInt(sum) << 32n) + all - 1n) / all) - 0x8000_0000)
+  return { results, ends }
 }
 
-const choose = ({ variants, ends }: Split, by: string): Share["variant"] => {
-  const bucket = bucketOf(by, ends.at(-1) ?? 0)
-  let index = 0
-  while (index < ends.length && ends[index]! <= bucket) index++
-  return variants[index] ?? null
+/**
+ * flagd's `fractional`: `[by?, [variant, weight?], …]`. Without `by` it is the flag's key and the context's
+ * `targetingKey` one after the other. Nobody to bucket, or no such shares: it ends with `null`.
+ */
+export const fractional = (
+  args: readonly Run[],
+  isByEntity: boolean,
+  flagKey: string,
+  ending: (variant: unknown) => unknown,
+): Run => {
+  const [first] = args
+  const shares = isByEntity ? args : args.slice(1)
+  const known =
+    shares.every(isConstant) &&
+    splitOf(
+      shares.map((share) => share.value),
+      ending,
+    )
+  const hash = murmur3After(isByEntity ? flagKey : "")
+  const nothing = ending(null)
+  return (data, now) => {
+    const by = isByEntity ? entityOf(data) : first!(data, now)
+    const split =
+      known ||
+      splitOf(
+        shares.map((share) => share(data, now)),
+        ending,
+      )
+    if (!split || typeof by !== "string" || (isByEntity && !by)) return nothing
+    const { results, ends } = split
+    const place = hash(by) ^ -0x8000_0000
+    for (let index = 0; index < ends.length; index++) if (place < ends[index]!) return results[index]
+    return nothing
+  }
 }

@@ -1,11 +1,7 @@
 import type { Json } from "../json.ts"
 import { fractional } from "./fractional.ts"
-import { compareOperators, iterating, listOperators, truthy } from "./operators.ts"
-import { constant, isConstant, type Run } from "./run.ts"
-import { semVer } from "./sem-ver.ts"
-
-/** A definition cannot be evaluated, and why. */
-export class FlagParseError extends Error {}
+import { merged, operators, textOf, truthy } from "./operators.ts"
+import { attribute, constant, isAttribute, isConstant, type Run, spend } from "./run.ts"
 
 /** What a rule is compiled for. */
 export interface Scope {
@@ -13,156 +9,171 @@ export interface Scope {
   evaluators: Readonly<Record<string, Json>>
   /** The context itself and not an item of a list: `$flagd` is here only. */
   isRoot: boolean
-  depth: number
 }
 
-const DEPTH_MAX = 64
+/** What is made of a value where the rule ends with it. */
+type Ending = (value: unknown) => unknown
+type Apply = (typeof operators)[string]
 
-/** Makes closures of a JSON Logic rule (https://jsonlogic.com/operations.html), once; throws FlagParseError. */
-export const compileRule = (rule: Json, outer: Scope): Run => {
-  const scope = deeper(outer)
-  if (typeof rule !== "object" || rule === null) return constant(rule)
-  if (Array.isArray(rule)) return list(rule.map((item) => compileRule(item, scope)))
-  const [operator, ...others] = Object.keys(rule)
+const asIs: Ending = (value) => value
+
+/** Makes closures of a JSON Logic rule (https://jsonlogic.com/operations.html), once; throws where it cannot. */
+export const compileRule = (rule: Json, scope: Scope, ending = asIs): Run => {
+  spend(1)
+  const compile = (each: Json): Run => compileRule(each, scope)
+  if (Array.isArray(rule)) return ended(list(rule.map(compile)), ending)
   // Anything but one member is no operation but a value.
-  if (operator === undefined || others.length > 0) return constant(rule)
-  const operand = rule[operator]!
-  return compileOperation(operator, Array.isArray(operand) ? operand : [operand], scope)
+  const [operator, ...others] = typeof rule === "object" && rule ? Object.keys(rule) : []
+  if (operator === undefined || others.length > 0) return constant(ending(rule))
+  const operands = [(rule as Record<string, Json>)[operator]!].flat()
+  if (operator === "if" || operator === "?:") return branches(operands, scope, ending)
+  if (operator === "fractional")
+    return fractional(operands.map(compile), Array.isArray(operands[0]), scope.flagKey, ending)
+  if (operator === "$ref") return reference(operands[0], scope, ending)
+  if (operator === "var") return ended(variable(operands, scope), ending)
+  if (ITERATING.includes(operator)) return ended(iterating(operator, operands, scope), ending)
+  return ended(applied(operator, operands.map(compile)), ending)
 }
 
-const deeper = (scope: Scope): Scope => {
-  if (scope.depth >= DEPTH_MAX) throw new FlagParseError(`rules are nested more than ${DEPTH_MAX} deep`)
-  return { ...scope, depth: scope.depth + 1 }
-}
+const ended = (run: Run, ending: Ending): Run =>
+  ending === asIs
+    ? run
+    : isConstant(run)
+      ? constant(ending(run.value))
+      : (data, now) => ending(run(data, now))
 
-const list = (items: readonly Run[]): Run => {
-  if (items.every(isConstant)) return constant(items.map((item) => item.known.value))
-  return (data, now) => items.map((item) => item(data, now))
-}
-
-const compileOperation = (operator: string, operands: readonly Json[], scope: Scope): Run => {
-  if (operator === "$ref") return reference(operands, scope)
-  if (operator === "var") return variable(operands, scope)
-  const iterate = Object.hasOwn(iterating, operator) && iterating[operator]
-  if (iterate) {
-    const [over = null, rule = null, start = null] = operands
-    const [ofItem, ofStart] = [compileRule(rule, { ...scope, isRoot: false }), compileRule(start, scope)]
-    return iterate(compileRule(over, scope), ofItem, ofStart)
-  }
-  const args = operands.map((operand) => compileRule(operand, scope))
-  if (operator === "fractional") return fractional(args, Array.isArray(operands[0]), scope.flagKey)
-  const run = withArguments(operator, args)
-  return args.every(isConstant) && !operator.startsWith("missing") ? folded(run) : run
-}
-
-const withArguments = (operator: string, args: readonly Run[]): Run => {
-  switch (operator) {
-    case "if":
-    case "?:":
-      return branches(args)
-    case "and":
-      return (data, now) => firstWhere(args, false, data, now)
-    case "or":
-      return (data, now) => firstWhere(args, true, data, now)
-    case "missing":
-    case "missing_some":
-      return missing(operator, args)
-  }
-  const compare = Object.hasOwn(compareOperators, operator) && compareOperators[operator]
-  if (compare && args.length <= 2) {
-    const [left = NULL, right = NULL] = args
-    return (data, now) => compare(left(data, now), right(data, now))
-  }
-  const apply = Object.hasOwn(listOperators, operator) ? listOperators[operator] : undefined
-  if (operator === "sem_ver") return (data, now) => semVer(args.map((arg) => arg(data, now)))
-  if (!apply) throw new FlagParseError(`there is no operator ${JSON.stringify(operator)}`)
-  return (data, now) => apply(args.map((arg) => arg(data, now)))
-}
-
-const NULL = constant(null)
-
-const folded = (run: Run): Run => {
-  try {
-    return constant(run(null, 0))
-  } catch {
-    return run
-  }
-}
+const list = (items: readonly Run[]): Run =>
+  items.every(isConstant)
+    ? constant(items.map((item) => item.value))
+    : (data, now) => items.map((item) => item(data, now))
 
 /** `[condition, then, condition, then, …, otherwise]` */
-const branches = (args: readonly Run[]): Run => {
-  const [condition = NULL, then, ...rest] = args
-  if (then === undefined) return condition
-  const otherwise = rest.length === 0 ? NULL : branches(rest)
-  return (data, now) => (truthy(condition(data, now)) ? then(data, now) : otherwise(data, now))
-}
-
-const firstWhere = (args: readonly Run[], wanted: boolean, data: unknown, now: number): unknown => {
-  let value: unknown = null
-  for (let index = 0; index < args.length; index++) {
-    value = args[index]!(data, now)
-    if (truthy(value) === wanted) return value
+const branches = (operands: readonly Json[], scope: Scope, ending: Ending): Run => {
+  const last = operands.length - 1
+  const runs = operands.map((operand, index) =>
+    compileRule(operand, scope, index % 2 === 0 && index < last ? asIs : ending),
+  )
+  if (last % 2) runs.push(constant(ending(null)))
+  return (data, now) => {
+    let index = 0
+    while (index < runs.length - 1) {
+      if (truthy(runs[index]!(data, now))) return runs[index + 1]!(data, now)
+      index += 2
+    }
+    return runs[index]!(data, now)
   }
-  return value
 }
 
-const reference = ([name]: readonly Json[], scope: Scope): Run => {
-  if (typeof name !== "string" || !Object.hasOwn(scope.evaluators, name))
-    throw new FlagParseError(`there is no shared evaluator ${JSON.stringify(name)}`)
+const reference = (name: Json | undefined, scope: Scope, ending: Ending): Run => {
+  const { evaluators } = scope
+  if (typeof name !== "string" || !Object.hasOwn(evaluators, name))
+    throw new Error(`there is no shared evaluator ${name}`)
   // One shared rule cannot name another, so nothing can go round in circles.
-  return compileRule(scope.evaluators[name]!, { ...scope, evaluators: {} })
+  return compileRule(evaluators[name]!, { ...scope, evaluators: {} }, ending)
 }
 
-const variable = ([path = null, otherwise = null]: readonly Json[], scope: Scope): Run => {
-  const fallback = compileRule(otherwise, scope)
-  const from = compileRule(path, scope)
-  if (!isConstant(from)) return (data, now) => read(data, stepsOf(from(data, now))) ?? fallback(data, now)
-  const steps = stepsOf(from.known.value)
-  if (scope.isRoot && steps[0] === "$flagd") return ofService(steps, scope, fallback)
-  const [only] = steps
-  if (only === undefined) return (data) => data
-  // What every object inherits is no attribute of it.
-  if (steps.length > 1 || only in Object.prototype)
-    return (data, now) => read(data, steps) ?? fallback(data, now)
-  if (isConstant(fallback)) {
-    const { value } = fallback.known
-    return (data) => memberOf(data, only) ?? value
+const firstWhere =
+  (args: readonly Run[], wanted: boolean): Run =>
+  (data, now) => {
+    let value: unknown = null
+    for (let index = 0; index < args.length; index++) {
+      value = args[index]!(data, now)
+      if (truthy(value) === wanted) break
+    }
+    return value
   }
-  return (data, now) => memberOf(data, only) ?? fallback(data, now)
+
+const applied = (operator: string, args: readonly Run[]): Run => {
+  if (operator === "and" || operator === "or") return firstWhere(args, operator === "or")
+  if (operator === "missing" || operator === "missing_some") return missing(operator === "missing_some", args)
+  const apply = Object.hasOwn(operators, operator) && operators[operator]
+  if (!apply) throw new Error(`there is no operator ${operator}`)
+  const [one, other] = args
+  if (args.length === 1) return (data, now) => apply(one!(data, now))
+  if (args.length !== 2) return (data, now) => apply(...args.map((arg) => arg(data, now)))
+  if (isAttribute(one!) && isConstant(other!)) return ofAttribute(operator, one.attribute, other.value, apply)
+  return (data, now) => apply(one!(data, now), other!(data, now))
 }
 
-const ofService = ([, member, ...more]: readonly string[], scope: Scope, fallback: Run): Run => {
-  if (more.length > 0) return fallback
-  if (member === "flagKey") return constant(scope.flagKey)
-  return member === "timestamp" ? (_, now) => now : fallback
+/** Most conditions are of this kind: with nothing to call in between they take half the time. */
+const ofAttribute = (operator: string, name: string, value: unknown, apply: Apply): Run => {
+  if (operator === "in" && Array.isArray(value)) {
+    const values = new Set(value)
+    return (data) => values.has((data as Record<string, unknown>)[name] ?? null)
+  }
+  return (data) => apply((data as Record<string, unknown>)[name] ?? null, value)
 }
 
-const stepsOf = (path: unknown): readonly string[] =>
-  path === null || path === undefined || path === "" ? [] : String(path).split(".")
-
-const memberOf = (data: unknown, name: string): unknown =>
-  typeof data === "object" && data !== null && !Array.isArray(data)
-    ? (data as Record<string, unknown>)[name]
-    : read(data, [name])
+const stepsOf = (path: unknown): readonly string[] => {
+  const text = textOf(path)
+  return text ? text.split(".") : []
+}
 
 const read = (data: unknown, steps: readonly string[]): unknown => {
   let value = data
   for (const step of steps) {
-    if (value === null || value === undefined || !Object.hasOwn(value as object, step)) return undefined
+    if (value === null || value === undefined || !Object.hasOwn(value, step)) return null
     value = (value as Record<string, unknown>)[step]
   }
-  return value
+  return value ?? null
 }
 
-const missing = (operator: "missing" | "missing_some", args: readonly Run[]): Run => {
-  const absent = (data: unknown, names: readonly unknown[]) =>
-    names.filter((name) => ["", null, undefined].includes(read(data, stepsOf(name)) as string))
+const variable = ([path = "", otherwise = null]: readonly Json[], scope: Scope): Run => {
+  const fallback = compileRule(otherwise, scope)
+  const from = compileRule(path, scope)
+  if (scope.isRoot && typeof path === "string") {
+    if (path === "$flagd.flagKey") return constant(scope.flagKey)
+    if (path === "$flagd.timestamp") return (_, now) => now
+    if (/^\$flagd(\.|$)/.test(path)) return fallback
+    // What every object inherits is no attribute of it.
+    if (otherwise === null && !/\.|^$/.test(path) && !(path in Object.prototype)) return attribute(path)
+  }
+  const steps = isConstant(from) && stepsOf(from.value)
+  return (data, now) => read(data, steps || stepsOf(from(data, now))) ?? fallback(data, now)
+}
+
+const missing =
+  (isSome: boolean, args: readonly Run[]): Run =>
+  (data, now) => {
+    const values = args.map((arg) => arg(data, now))
+    const names = merged(isSome ? values.slice(1) : values)
+    const absent = names.filter((name) => ["", null].includes(read(data, stepsOf(name)) as string))
+    return isSome && names.length - absent.length >= Number(values[0]) ? [] : absent
+  }
+
+/** Operators whose rule sees the items of a list, one after the other, and not the context. */
+const ITERATING: readonly string[] = ["map", "filter", "all", "some", "none", "reduce"]
+
+const iterating = (
+  operator: string,
+  [over = null, rule = null, start = null]: readonly Json[],
+  scope: Scope,
+): Run => {
+  const [list, first] = [compileRule(over, scope), compileRule(start, scope)]
+  const before = spend(0)
+  const ofItem = compileRule(rule, { ...scope, isRoot: false })
+  const work = before - spend(0)
   return (data, now) => {
-    const [first, second] = args.map((arg) => arg(data, now))
-    if (operator === "missing")
-      return absent(data, Array.isArray(first) ? first : args.map((arg) => arg(data, now)))
-    const names = Array.isArray(second) ? second : []
-    const lacking = absent(data, names)
-    return names.length - lacking.length >= Number(first) ? [] : lacking
+    const value = list(data, now)
+    const items: readonly unknown[] = Array.isArray(value) ? value : []
+    const holds = (item: unknown): boolean => truthy(ofItem(item, now))
+    spend(items.length * work)
+    switch (operator) {
+      case "map":
+        return items.map((item) => ofItem(item, now))
+      case "filter":
+        return items.filter(holds)
+      case "all":
+        return items.length > 0 && items.every(holds)
+      case "some":
+        return items.some(holds)
+      case "none":
+        return !items.some(holds)
+      default:
+        return items.reduce<unknown>(
+          (accumulator, current) => ofItem({ current, accumulator }, now),
+          first(data, now),
+        )
+    }
   }
 }

@@ -1,111 +1,104 @@
-import type { Run } from "./run.ts"
+import { spend } from "./run.ts"
+import { semVer } from "./sem-ver.ts"
 
 /** JSON Logic's truth: like JavaScript's, but an empty list is false. */
 export const truthy = (value: unknown): boolean =>
   typeof value === "boolean" ? value : Array.isArray(value) ? value.length > 0 : Boolean(value)
 
-/** How many items all the lists of one evaluation may have together, and how long a text may become. */
-const ITEMS_MAX = 100_000
+/** How long a text may become. */
 const TEXT_MAX = 65_536
+/** So many characters, 256, are looked at in the time of one operand. */
+const CHARACTER_BITS = 8
 
-let itemsLeft = ITEMS_MAX
-/** Begins an evaluation: everything before it is forgotten. */
-export const refillItems = (): void => {
-  itemsLeft = ITEMS_MAX
-}
-const spend = (count: number): void => {
-  itemsLeft -= count
-  if (itemsLeft < 0) throw new RangeError(`its lists have more than ${ITEMS_MAX} items`)
-}
-
-type Compare = (left: unknown, right: unknown) => unknown
-
-const asText = (value: unknown): string => (value === null || value === undefined ? "" : String(value))
-
-const text = (compare: (value: string, part: string) => boolean): Compare => {
-  return (value, part) =>
-    typeof value === "string" && typeof part === "string" ? compare(value, part) : null
+/** JavaScript's text of a value, whatever its members are, and however much of it there is. */
+export const textOf = (value: unknown): string => {
+  const text =
+    typeof value === "string"
+      ? value
+      : Array.isArray(value)
+        ? joined(value, ",")
+        : isObject(value)
+          ? "[object Object]"
+          : String(value ?? "")
+  spend(1 + (text.length >> CHARACTER_BITS))
+  return text
 }
 
-/** Operators of two operands, with nothing between them and the closures. */
-export const compareOperators: Readonly<Record<string, Compare>> = {
-  // biome-ignore lint/suspicious/noDoubleEquals: JSON Logic's == is JavaScript's.
-  "==": (left, right) => left == right,
-  "===": (left, right) => left === right,
-  // biome-ignore lint/suspicious/noDoubleEquals: as above.
-  "!=": (left, right) => left != right,
-  "!==": (left, right) => left !== right,
-  "<": (left, right) => (left as number) < (right as number),
-  "<=": (left, right) => (left as number) <= (right as number),
-  ">": (left, right) => (left as number) > (right as number),
-  ">=": (left, right) => (left as number) >= (right as number),
-  "!": (value) => !truthy(value),
-  "!!": (value) => truthy(value),
-  "%": (left, right) => (left as number) % (right as number),
-  "/": (left, right) => (left as number) / (right as number),
-  in: (part, whole) => {
-    if (typeof whole === "string") return whole.includes(asText(part))
-    if (!Array.isArray(whole)) return false
-    spend(whole.length)
-    return whole.includes(part)
-  },
-}
-
-const wrongCount = (): null => null
-
-/** Operators of any number of operands. */
-export const listOperators: Readonly<Record<string, (args: readonly unknown[]) => unknown>> = {
-  "<": ([low, value, high]) => (low as number) < (value as number) && (value as number) < (high as number),
-  "<=": ([low, value, high]) => (low as number) <= (value as number) && (value as number) <= (high as number),
-  starts_with: (args) =>
-    args.length === 2 ? text((value, part) => value.startsWith(part))(args[0], args[1]) : wrongCount(),
-  ends_with: (args) =>
-    args.length === 2 ? text((value, part) => value.endsWith(part))(args[0], args[1]) : wrongCount(),
-  "+": (args) => args.reduce<number>((sum, value) => sum + Number.parseFloat(value as string), 0),
-  "*": (args) => args.reduce<number>((product, value) => product * Number.parseFloat(value as string), 1),
-  "-": (args) => (args.length === 1 ? -(args[0] as number) : (args[0] as number) - (args[1] as number)),
-  min: (args) => Math.min(...(args as number[])),
-  max: (args) => Math.max(...(args as number[])),
-  merge: (args) => args.flat(),
-  cat: (args) => bounded(args.map(asText).join("")),
-  substr: ([source, start, length]) => {
-    const from = asText(source).substr(
-      start as number,
-      (length as number) >= 0 ? (length as number) : undefined,
-    )
-    return (length as number) < 0 ? from.slice(0, Math.max(0, from.length + (length as number))) : from
-  },
-}
-
-const bounded = (joined: string): string => {
-  if (joined.length > TEXT_MAX) throw new RangeError(`a text of more than ${TEXT_MAX} characters`)
-  return joined
-}
-
-type Iterate = (over: Run, ofItem: Run, ofStart: Run) => Run
-
-const over = (use: (items: readonly unknown[], ofItem: (item: unknown) => unknown) => unknown): Iterate => {
-  return (list, ofItem) => (data, now) => {
-    const items = list(data, now)
-    if (!Array.isArray(items)) return use([], () => null)
-    spend(items.length)
-    return use(items, (item) => ofItem(item, now))
+const joined = (values: readonly unknown[], separator: string): string => {
+  let text = ""
+  for (let index = 0; index < values.length; index++) {
+    text += (index > 0 ? separator : "") + textOf(values[index])
+    if (text.length > TEXT_MAX) throw new RangeError(`a text of more than ${TEXT_MAX} characters`)
   }
+  return text
 }
 
-/** Operators whose rule sees the items of a list, one after the other, and not the context. */
-export const iterating: Readonly<Record<string, Iterate>> = {
-  map: over((items, ofItem) => items.map(ofItem)),
-  filter: over((items, ofItem) => items.filter((item) => truthy(ofItem(item)))),
-  all: over((items, ofItem) => items.length > 0 && items.every((item) => truthy(ofItem(item)))),
-  some: over((items, ofItem) => items.some((item) => truthy(ofItem(item)))),
-  none: over((items, ofItem) => !items.some((item) => truthy(ofItem(item)))),
-  reduce: (list, ofItem, ofStart) => (data, now) => {
-    const items = list(data, now)
-    let accumulator = ofStart(data, now)
-    if (!Array.isArray(items)) return accumulator
-    spend(items.length)
-    for (const current of items) accumulator = ofItem({ current, accumulator }, now)
-    return accumulator
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null
+
+/** What is compared and counted with; JavaScript makes a number of it where it needs one. */
+const plain = (value: unknown): number =>
+  (typeof value === "string" || isObject(value) ? textOf(value) : value) as number
+
+const equals = (left: unknown, right: unknown): boolean =>
+  // Two texts, as nearly always, or two lists: nothing is made of them.
+  typeof left === typeof right
+    ? left === right
+    : // biome-ignore lint/suspicious/noDoubleEquals: JSON Logic's == is JavaScript's.
+      plain(left) == plain(right)
+
+const isLess = (left: unknown, right: unknown): boolean => plain(left) < plain(right)
+const isAtMost = (left: unknown, right: unknown): boolean => plain(left) <= plain(right)
+const parsed = (value: unknown): number => Number.parseFloat(textOf(value))
+
+type Operator = (...values: readonly unknown[]) => unknown
+
+/** Operators that need nothing but their operands' values; one that is not there is `undefined`. */
+export const operators: Readonly<Record<string, Operator>> = {
+  "==": equals,
+  "!=": (left, right) => !equals(left, right),
+  "===": (left, right) => left === right,
+  "!==": (left, right) => left !== right,
+  "<": (left, right, high) => isLess(left, right) && (high === undefined || isLess(right, high)),
+  "<=": (left, right, high) => isAtMost(left, right) && (high === undefined || isAtMost(right, high)),
+  ">": (left, right) => isLess(right, left),
+  ">=": (left, right) => isAtMost(right, left),
+  "!": (value) => !truthy(value),
+  "!!": truthy,
+  in: (part, whole) => {
+    if (Array.isArray(whole)) {
+      spend(whole.length)
+      return whole.includes(part)
+    }
+    // What is not there is in no text, though an empty one is in all.
+    if (typeof whole !== "string" || part === null) return false
+    const sought = textOf(part)
+    // A search may have to look at each of the one for each of the other.
+    spend(Math.ceil((sought.length * whole.length) / 2 ** CHARACTER_BITS))
+    return whole.includes(sought)
   },
+  starts_with: (text, part, more) =>
+    typeof text === "string" && typeof part === "string" && more === undefined ? text.startsWith(part) : null,
+  ends_with: (text, part, more) =>
+    typeof text === "string" && typeof part === "string" && more === undefined ? text.endsWith(part) : null,
+  sem_ver: semVer,
+  "+": (...values) => values.reduce<number>((sum, value) => sum + parsed(value), 0),
+  "*": (...values) => values.reduce<number>((product, value) => product * parsed(value), 1),
+  "-": (left, right) => (right === undefined ? -plain(left) : plain(left) - plain(right)),
+  "/": (left, right) => plain(left) / plain(right),
+  "%": (left, right) => plain(left) % plain(right),
+  min: (...values) => Math.min(...values.map(plain)),
+  max: (...values) => Math.max(...values.map(plain)),
+  merge: (...values) => merged(values),
+  cat: (...values) => joined(values, ""),
+  substr: (text, start, length) =>
+    textOf(text)
+      .slice(plain(start))
+      .slice(0, length as number),
 }
+
+/** Lists one level flatter. */
+export const merged = (values: readonly unknown[]): readonly unknown[] =>
+  values.flatMap((value) => {
+    spend(Array.isArray(value) ? value.length : 1)
+    return value
+  })

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from "../json.ts"
 import { shareOf, WEIGHT_MAX } from "./fractional.ts"
+import { type Operation, operationOf, pointer } from "./operation.ts"
 
 /** Notes what is wrong with the part of a rule that a JSON pointer names. */
 type Wrong = (path: string, message: string) => void
@@ -70,22 +71,13 @@ export const checkTargeting = (
   checkResult(targeting, "/targeting", { variants, evaluators, wrong, lists: 0 })
 }
 
-const pointer = (name: string): string => name.slice(0, 100).replaceAll("~", "~0").replaceAll("/", "~1")
-
-const operationOf = (rule: Json): { operator: string; operands: readonly Json[]; isList: boolean } | null => {
-  if (typeof rule !== "object" || rule === null || Array.isArray(rule)) return null
-  const [operator, ...others] = Object.keys(rule)
-  if (operator === undefined || others.length > 0) return null
-  const operand = rule[operator]!
-  return { operator, operands: Array.isArray(operand) ? operand : [operand], isList: Array.isArray(operand) }
-}
-
 /** What stands where the name of a variant has to come out. */
 const checkResult = (rule: Json, path: string, checking: Checking): void => {
   const { variants, wrong } = checking
   if (rule === null) return
   if (typeof rule === "string" || typeof rule === "boolean") {
-    if (!Object.hasOwn(variants, String(rule))) wrong(path, `there is no variant ${JSON.stringify(rule)}`)
+    if (!Object.hasOwn(variants, String(rule)))
+      wrong(path, `there is no variant ${JSON.stringify(rule).slice(0, 100)}`)
     return
   }
   const operation = operationOf(rule)
@@ -117,7 +109,7 @@ const checkRule = (rule: Json, path: string, checking: Checking): void => {
 }
 
 const checkOperation = (
-  { operator, operands }: NonNullable<ReturnType<typeof operationOf>>,
+  { operator, operands }: Operation,
   rule: Json,
   path: string,
   checking: Checking,

@@ -14,6 +14,11 @@ export interface PointerDocument {
   revision: string
   stable: ViewId
   candidate: { view: ViewId; changeId: ChangeId; step: number; weightBp: number } | null
+  /**
+   * Names what flags there are and what they say, on either arm, and to how many: as long as it stays the same, so do
+   * they. Absent in a document that is kept from before there was this.
+   */
+  flags?: string | undefined
   /** Is a rollout running, or did the pointer move within the last minute? */
   moving: boolean
   /** When PostgreSQL was read, milliseconds since the epoch by the reader's clock. */
@@ -21,6 +26,15 @@ export interface PointerDocument {
   /** Reader tokens of this tenant (and of many tenants) that were revoked before they expired. */
   revoked: readonly TokenId[]
 }
+
+/** The `flags` of a document, from those of its views. */
+export const flagsOfArms = (
+  stable: string,
+  candidate: { flags: string; changeId: ChangeId; weightBp: number } | null,
+): string =>
+  candidate === null || candidate.flags === stable
+    ? stable
+    : `${stable}+${candidate.flags}/${candidate.changeId}/${candidate.weightBp}`
 
 /** How old a pointer document may be, in milliseconds since PostgreSQL was read, at each level. */
 export interface Staleness {
@@ -44,6 +58,16 @@ export const LAST_KNOWN_GOOD_MS = 24 * 3_600_000
 
 export const stalenessOf = (pointer: Pick<PointerDocument, "moving">): Staleness =>
   pointer.moving ? MOVING : AT_REST
+
+/** Tells a client how often to look, in seconds: an Item of RFC 9651, with the pace for who has the stream besides. */
+export const POLL_HEADER = "Hotswap-Poll"
+const STREAM_POLL_MS = 30_000
+
+/** The value of {@link POLL_HEADER}, such as `10;stream=30`. */
+export const pollPace = (pointer: Pick<PointerDocument, "moving">): string => {
+  const { pollMs } = stalenessOf(pointer)
+  return `${pollMs / 1_000};stream=${(pointer.moving ? pollMs : STREAM_POLL_MS) / 1_000}`
+}
 
 /**
  * The entity tag of the stable view told with its difference to the candidate. It is another answer at each step;

@@ -43,3 +43,14 @@ export const isNewer = (next: Revision, than: Revision): boolean => {
   if (next.tier < than.tier) return false
   return next.platform > than.platform || next.tier > than.tier
 }
+
+/** The later of each part: whoever is not behind this is behind neither. */
+export const bothOf = (one: Revision, other: Revision): Revision => {
+  if (one.epoch !== other.epoch) return one.epoch > other.epoch ? one : other
+  return {
+    epoch: one.epoch,
+    platform: Math.max(one.platform, other.platform),
+    tier: Math.max(one.tier, other.tier),
+    tenant: Math.max(one.tenant, other.tenant),
+  }
+}

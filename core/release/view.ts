@@ -1,5 +1,6 @@
 import { isReserved } from "../change/policy.ts"
 import type { Environment } from "../environment.ts"
+import { isFlag } from "../flag/is-flag.ts"
 import { sha256Hex } from "../hash.ts"
 import type { ConfigKey, Layer, TenantId, ViewId } from "../ids.ts"
 import { canonical, type Json } from "../json.ts"
@@ -16,6 +17,12 @@ export interface View {
   bits: number
   /** `2 ** bits` texts: canonical JSON of `{key: value}`, each key in the chunk its hash names. */
   chunks: string[]
+}
+
+/** A view as it is made: only then what is in it is looked at one by one. */
+export interface CompiledView extends View {
+  /** Names what flags there are and what they say: equal for equal flags. Empty where there is none. */
+  flags: string
 }
 
 /** One key after merging, and where it came from. */
@@ -50,12 +57,24 @@ export const mergeLayers = (layers: readonly LayerEntries[]): Merged => {
   return merged
 }
 
+/** Sixteen digits tell two states of one tenant's flags apart; nothing else is ever compared by them. */
+const FLAGS_DIGITS = 16
+
+const flagsOf = (
+  merged: ReadonlyMap<ConfigKey, Pick<MergedEntry, "value">>,
+  keys: ConfigKey[],
+  values: string[],
+) => {
+  const texts = keys.flatMap((key, i) => (isFlag(merged.get(key)!.value) ? [`${key}:${values[i]}`] : []))
+  return texts.length === 0 ? "" : sha256Hex(texts.join("\n")).slice(0, FLAGS_DIGITS)
+}
+
 /** The view that readers of this tenant × environment get of what was merged. */
 export const compileView = (
   tenantId: TenantId,
   environment: Environment,
   merged: ReadonlyMap<ConfigKey, Pick<MergedEntry, "value">>,
-): View => {
+): CompiledView => {
   const keys = sorted(merged.keys()) as ConfigKey[]
   const values = keys.map((key) => canonical(merged.get(key)!.value))
   const bytes = keys.reduce((sum, key, i) => sum + memberBytes(key, values[i]!), 1)
@@ -66,7 +85,8 @@ export const compileView = (
     texts[index] += texts[index] === "" ? `"${key}":${values[i]}` : `,"${key}":${values[i]}`
   }
   const chunks = texts.map((text) => `{${text}}`)
-  return { id: viewIdOf(tenantId, environment, chunks), bits, chunks }
+  const flags = flagsOf(merged, keys, values)
+  return { id: viewIdOf(tenantId, environment, chunks), bits, chunks, flags }
 }
 
 /** The id that chunks with these texts have for this tenant × environment. */

@@ -49,6 +49,10 @@ export const findReply = (database: Database, scope: ScopeId, key: string): Prom
     return row ? storedReply(row) : null
   })
 
+/** For what does its work outside the database. Throws {@link KeyTaken}. */
+export const keepReply = (database: Database, scope: ScopeId, what: Remember<void>): Promise<void> =>
+  withTenant(database, scope, (tx) => remember(tx, what, undefined))
+
 /** Keeps the answer, or throws {@link KeyTaken}. */
 export const remember = async <Result>(tx: TenantTx, what: Remember<Result> | undefined, result: Result) => {
   if (!what) return

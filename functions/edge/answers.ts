@@ -29,7 +29,10 @@ const BODY_MEMORY_BYTES = 24 * 1_048_576
 const encoder = new TextEncoder()
 
 /** Which arm the question is answered from. No subject is named: the candidate only at full weight. */
-export const armFor = ({ document, stable, candidate, both }: HeldPointer, asked: ViewRequest): Arm => {
+export const armFor = (
+  { document, stable, candidate, both }: HeldPointer,
+  asked: Pick<ViewRequest, "targetingKey" | "bothArms">,
+): Arm => {
   if (asked.bothArms) return both
   if (!candidate || !document.candidate) return stable
   const { changeId, weightBp } = document.candidate

@@ -1,10 +1,17 @@
-import type { Refusal } from "../../core/errors.ts"
+import { Refusal } from "../../core/errors.ts"
+import { ofrepRefusal } from "../../core/flag/ofrep.ts"
+import { parseTenantId } from "../../core/ids.ts"
 import { parseRevision } from "../../core/release/revision.ts"
 import { type Answers, armFor, type Body, createAnswers, isKnown, viewResponse } from "./answers.ts"
+import { dropBody } from "./body.ts"
+import { createCrossOrigin } from "./cross-origin.ts"
+import { isFailure, type Loaded, loadWithFallbacks } from "./fallbacks.ts"
 import { forward } from "./forward.ts"
 import { createLastKnownGood } from "./last-known-good.ts"
-import { createOrigin, type OriginAnswer } from "./origin.ts"
-import type { Arm } from "./pointer.ts"
+import { createOfrep } from "./ofrep.ts"
+import { createOfrepStream } from "./ofrep-stream.ts"
+import { createOrigin } from "./origin.ts"
+import type { Arm, HeldPointer } from "./pointer.ts"
 import { createPointers, type Pointers, type Reading } from "./pointers.ts"
 import { createPush } from "./push.ts"
 import { createReaders, type Reader, seesTenant } from "./readers.ts"
@@ -18,11 +25,20 @@ import {
   tenantSuspended,
   unauthenticated,
 } from "./refusals.ts"
-import { createRouter, OUTCOMES_PATH, VIEWS_PATH, type ViewRequest } from "./route.ts"
+import {
+  createRouter,
+  OFREP_PATH,
+  type OfrepRequest,
+  OUTCOMES_PATH,
+  type Route,
+  VIEWS_PATH,
+  type ViewRequest,
+} from "./route.ts"
 import { type Bindings, type RequestLife, readSettings, type Settings } from "./runtime.ts"
 import { type Scope, scopeOf } from "./scope.ts"
 import { SECURITY_HEADERS } from "./security.ts"
 import { createStreams } from "./stream.ts"
+import { createTicketSigner } from "./ticket-signer.ts"
 import { type Caller, createViews } from "./views.ts"
 
 /** Everything one isolate keeps in memory, wired once. */
@@ -55,42 +71,6 @@ const refusalAfter = ({ pointer }: Reading, asked: ViewRequest, reader: Reader):
 const failureOf = (failure: "absent" | "unreachable", asked: ViewRequest): Response =>
   problemResponse(failure === "absent" ? tenantNotFound(asked.tenantId) : originUnavailable())
 
-interface Answer {
-  reading: Reading
-  arm: Arm
-  body: OriginAnswer<Body>
-}
-
-const isFailure = ({ body }: Answer): boolean => body === "absent" || body === "unreachable"
-
-/** The answer from views that have to be loaded, and from what remains when they cannot be. */
-const answerFromViews = async (
-  { pointers, answers }: Parts,
-  scope: Scope,
-  found: Reading,
-  asked: ViewRequest,
-  caller: Caller,
-): Promise<Answer> => {
-  const answer = async (reading: Reading, arm = armFor(reading.pointer, asked)): Promise<Answer> => ({
-    reading,
-    arm,
-    body: await answers.load(scope, reading.pointer, arm, asked, caller),
-  })
-  const first = await answer(found)
-  if (!isFailure(first)) return first
-  if (first.body === "absent") {
-    // The origin has dropped the view: it names another one by now.
-    const renewed = await pointers.renew(scope, caller)
-    const second = typeof renewed === "string" ? first : await answer(renewed)
-    if (!isFailure(second)) return second
-  }
-  // Without the candidate's view its readers are better off with the stable one than with nothing.
-  const stable = await answer(found, found.pointer.stable)
-  if (!isFailure(stable)) return stable
-  const kept = await pointers.restore(scope, caller)
-  return kept ? await answer(kept, kept.pointer.stable) : first
-}
-
 /** A revision that the client was told of, and will not go back from. */
 const AT_LEAST = "hotswap-at-least"
 
@@ -121,13 +101,16 @@ const answerView = async (
   const arm = armFor(found.pointer, asked)
   if (isKnown(request.headers.get("if-none-match"), arm.etag)) return viewResponse(arm, found, null)
   const prepared = parts.answers.fromMemory(scope, found.pointer, arm, asked)
-  const answer =
-    prepared === undefined
-      ? await answerFromViews(parts, scope, found, asked, caller)
-      : { reading: found, arm, body: prepared }
-  if (answer.body === "absent" || answer.body === "unreachable") return problemResponse(originUnavailable())
-  if (answer.body === "no such key") return problemResponse(configNotFound(asked.key!))
-  return viewResponse(answer.arm, answer.reading, answer.body)
+  if (prepared !== undefined) return bodyResponse(asked, { reading: found, arm, found: prepared })
+  const armOf = (pointer: HeldPointer) => armFor(pointer, asked)
+  const load = (pointer: HeldPointer, of: Arm) => parts.answers.load(scope, pointer, of, asked, caller)
+  return bodyResponse(asked, await loadWithFallbacks(parts.pointers, scope, found, armOf, load, caller))
+}
+
+const bodyResponse = (asked: ViewRequest, { reading, arm, found }: Loaded<Body>): Response => {
+  if (isFailure(found)) return problemResponse(originUnavailable())
+  if (found === "no such key") return problemResponse(configNotFound(asked.key!))
+  return viewResponse(arm, reading, found)
 }
 
 const HEALTH_HEADERS = {
@@ -137,18 +120,49 @@ const HEALTH_HEADERS = {
 }
 const health = (): Response => new Response('{"status":"ok"}', { headers: HEALTH_HEADERS })
 
-const READ_METHODS = "GET, HEAD, OPTIONS"
-const allowed = (): Response => new Response(null, { status: 204, headers: { allow: READ_METHODS } })
+/** What the routes take that pages may call; the first two as they always did. */
+const METHODS = {
+  view: "GET, HEAD, OPTIONS",
+  stream: "GET, HEAD, OPTIONS",
+  ofrep: "POST, OPTIONS",
+  ofrepStream: "GET, OPTIONS",
+} as const
+type ForPages = Extract<Route, { kind: keyof typeof METHODS }>
+const isForPages = (route: Route): route is ForPages => Object.hasOwn(METHODS, route.kind)
 
 /** An X-Tenant-ID that is not the path's name may be a contradiction or an external id: the origin knows. */
-const isPlain = (request: Request, asked: ViewRequest): boolean => {
+const isPlain = (request: Request, asked: ViewRequest | OfrepRequest): boolean => {
   const named = request.headers.get("x-tenant-id")
+  if (asked.kind === "ofrep") return named === null || parseTenantId(named) !== null
   return named === null || named === asked.tenantId
+}
+
+const ofrepProblem = async (request: Request, refusal: Refusal, { key }: OfrepRequest): Promise<Response> => {
+  await dropBody(request)
+  const instance = crypto.randomUUID()
+  const { status, headers, body } = ofrepRefusal(refusal, key, instance)
+  return new Response(body, {
+    status,
+    headers: { ...SECURITY_HEADERS, ...headers, "hotswap-request-id": instance },
+  })
+}
+
+/** What the work answers, or the refusal that it throws. */
+const orRefusal = async (
+  work: Promise<Response>,
+  refused: (refusal: Refusal) => Response | Promise<Response>,
+): Promise<Response> => {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof Refusal) return await refused(error)
+    throw error
+  }
 }
 
 /** Whatever the method: who serves the path also says which methods it takes. */
 const originOf = (pathname: string, settings: Settings): string => {
-  if (pathname.startsWith(VIEWS_PATH)) return settings.readOrigin
+  if (pathname.startsWith(VIEWS_PATH) || pathname.startsWith(OFREP_PATH)) return settings.readOrigin
   return pathname === OUTCOMES_PATH ? settings.outcomesOrigin : settings.manageOrigin
 }
 
@@ -164,27 +178,55 @@ export const createEdge = (bindings: Bindings): Edge => {
   const judge = createReaders(settings.readerKeys, settings.environments)
   const push = createPush(bindings.STREAM_HUB, settings)
   const streams = createStreams({ ...settings, pointers, push })
+  const sign = createTicketSigner(settings.secret)
+  const ofrep = createOfrep({ pointers, views, sign })
+  const openOfrepStream = createOfrepStream({ streams, sign, environments: settings.environments })
+  const crossOrigin = createCrossOrigin(settings.corsOrigins)
+
+  const pass = async (request: Request): Promise<Response> => {
+    const { pathname, search } = new URL(request.url)
+    return await forward(request, originOf(pathname, settings) + pathname + search, settings)
+  }
+
+  /** `null`: that is for the origin to answer. */
+  const answer = async (request: Request, route: ForPages, life: RequestLife): Promise<Response | null> => {
+    const { method } = request
+    const authorization = request.headers.get("authorization")
+    switch (route.kind) {
+      case "stream":
+        if (method !== "GET") return null
+        return await streams.open(request, await judge(authorization), callerOf(request, life))
+      case "ofrepStream":
+        if (method !== "GET") return null
+        return await orRefusal(
+          openOfrepStream(request, route.ticket, callerOf(request, life)),
+          problemResponse,
+        )
+      case "view": {
+        if (method !== "GET" && method !== "HEAD") return null
+        const reader = await judge(authorization)
+        if (reader === "invalid") return problemResponse(unauthenticated())
+        if (reader === "elsewhere" || !isPlain(request, route)) return null
+        return await answerView(parts, request, route, reader, life)
+      }
+      case "ofrep": {
+        if (method !== "POST") return null
+        const reader = await judge(authorization)
+        if (reader === "invalid") return await ofrepProblem(request, unauthenticated(), route)
+        if (reader === "elsewhere" || !isPlain(request, route)) return null
+        const evaluated = ofrep(request, route, reader, callerOf(request, life))
+        return await orRefusal(evaluated, (refusal) => ofrepProblem(request, refusal, route))
+      }
+    }
+  }
 
   return async (request, life) => {
     const { method } = request
     const route = routeOf(request.url)
-    const reads = method === "GET" || method === "HEAD"
-    if (route.kind === "health" && reads) return health()
+    if (route.kind === "health" && (method === "GET" || method === "HEAD")) return health()
     if (route.kind === "hidden") return problemResponse(routeUnknown(route.path))
-    if ((route.kind === "view" || route.kind === "stream") && method === "OPTIONS") return allowed()
-    if (route.kind === "stream" && method === "GET")
-      return await streams.open(
-        request,
-        await judge(request.headers.get("authorization")),
-        callerOf(request, life),
-      )
-    if (route.kind === "view" && reads) {
-      const reader = await judge(request.headers.get("authorization"))
-      if (reader === "invalid") return problemResponse(unauthenticated())
-      if (reader !== "elsewhere" && isPlain(request, route))
-        return await answerView(parts, request, route, reader, life)
-    }
-    const { pathname, search } = new URL(request.url)
-    return await forward(request, originOf(pathname, settings) + pathname + search, settings)
+    if (!isForPages(route)) return await pass(request)
+    if (method === "OPTIONS") return crossOrigin.options(request, METHODS[route.kind])
+    return crossOrigin.allow(request, (await answer(request, route, life)) ?? (await pass(request)))
   }
 }

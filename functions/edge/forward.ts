@@ -20,6 +20,8 @@ const EDGE_HEADER = "hotswap-edge"
 /** Cloudflare writes the one, over whatever the caller wrote; the origin believes the other, from the edge only. */
 const CALLER_HEADER = "cf-connecting-ip"
 const CLIENT_HEADER = "hotswap-client"
+/** Where the edge itself is to be found, for what the origin tells a client to go to. */
+const SITE_HEADER = "hotswap-site"
 
 const withoutHops = (headers: Headers): Headers => {
   const kept = new Headers(headers)
@@ -35,6 +37,7 @@ export const forward = async (request: Request, target: string, settings: Settin
   const headers = withoutHops(request.headers)
   for (const name of CLAIMS) headers.delete(name)
   headers.set(EDGE_HEADER, settings.secret)
+  headers.set(SITE_HEADER, new URL(request.url).origin)
   headers.delete(CLIENT_HEADER)
   const caller = request.headers.get(CALLER_HEADER)
   if (caller !== null) headers.set(CLIENT_HEADER, caller)

@@ -1,5 +1,7 @@
+import type { ViewId } from "../../core/ids.ts"
 import type { PointerDocument } from "../../core/release/pointer-document.ts"
 import { formatRevision, type Revision } from "../../core/release/revision.ts"
+import { parseViewId } from "../../core/release/view-id.ts"
 import { parsePointer } from "./pointer.ts"
 import { type Settings, warn } from "./runtime.ts"
 import { partName, type Scope, type ViewPart } from "./scope.ts"
@@ -7,15 +9,46 @@ import { partName, type Scope, type ViewPart } from "./scope.ts"
 /** `"absent"` is the origin's word; everything that is not an answer is `"unreachable"`. */
 export type OriginAnswer<T> = T | "absent" | "unreachable"
 
+/**
+ * What the origin looks further than its memory for: a revision that is known to be, or what PostgreSQL says from a time
+ * on, by this edge's clock.
+ */
+export type Wanted = Revision | { sinceMs: number }
+
+/** What is wanted, and which views are here already: others that are small come along, as somebody waits for them. */
+const queryOf = (wanted: Wanted | null, held: readonly ViewId[], nowMs: number): string => {
+  if (wanted === null) return ""
+  // A duration, as clocks differ.
+  const what =
+    "sinceMs" in wanted
+      ? `maxAgeMs=${Math.max(0, nowMs - wanted.sinceMs)}`
+      : `atLeast=${formatRevision(wanted)}`
+  return `?${what}&has=${held.join(",")}`
+}
+
+/** A pointer document, and views that came along, not yet checked. */
+export interface ToldPointer {
+  document: PointerDocument
+  views: readonly { view: ViewId; text: string }[]
+}
+
+const viewsOf = (value: unknown): ToldPointer["views"] =>
+  typeof value !== "object" || value === null
+    ? []
+    : Object.entries(value).flatMap(([id, text]) => {
+        const view = parseViewId(id)
+        return view && typeof text === "string" ? [{ view, text }] : []
+      })
+
 /** What the edge asks the read function for itself. */
 export interface Origin {
   pointer(
     scope: Scope,
     trace: string | null,
     deadlineMs: number,
-    /** A revision that is known to be: the origin looks further than its memory for it. */
-    wanted?: Revision | null,
-  ): Promise<OriginAnswer<PointerDocument>>
+    wanted?: Wanted | null,
+    held?: readonly ViewId[],
+  ): Promise<OriginAnswer<ToldPointer>>
   /** The text, not yet checked to be the view's. */
   view(scope: Scope, part: ViewPart, trace: string | null): Promise<OriginAnswer<string>>
 }
@@ -59,20 +92,20 @@ export const createOrigin = (settings: Settings): Origin => {
   }
 
   return {
-    pointer: async (scope, trace, deadlineMs, wanted = null) => {
+    pointer: async (scope, trace, deadlineMs, wanted = null, held = []) => {
       // The age counts from before the question was sent: rather a little too old than too young.
       const askedAtMs = Date.now()
       return await ask(
-        `/internal/pointer/${scope.name}${wanted ? `?atLeast=${formatRevision(wanted)}` : ""}`,
+        `/internal/pointer/${scope.name}${queryOf(wanted, held, askedAtMs)}`,
         trace,
         deadlineMs,
         "TENANT_NOT_FOUND",
         async (response) => {
-          const told = (await response.json()) as { ageMs?: unknown } | null
+          const told = (await response.json()) as { ageMs?: unknown; views?: unknown } | null
           const ageMs = typeof told?.ageMs === "number" && told.ageMs >= 0 ? told.ageMs : Number.NaN
           const document = parsePointer(told, scope, askedAtMs - ageMs)
           if (document === null) warn("origin told no pointer of this scope", { scope: scope.name })
-          return document ?? "unreachable"
+          return document ? { document, views: viewsOf(told?.views) } : "unreachable"
         },
       )
     },

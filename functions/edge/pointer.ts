@@ -9,7 +9,9 @@ import {
 } from "../../core/ids.ts"
 import {
   bothArmsTag,
+  POLL_HEADER,
   type PointerDocument,
+  pollPace,
   type Staleness,
   stalenessOf,
 } from "../../core/release/pointer-document.ts"
@@ -98,6 +100,7 @@ export const parsePointer = (value: unknown, scope: Scope, readAtMs: number): Po
     revision: revision as string,
     stable,
     candidate,
+    flags: typeof value.flags === "string" ? value.flags : undefined,
     moving,
     readAtMs,
     revoked: revoked as TokenId[],
@@ -111,6 +114,7 @@ const armOf = (document: PointerDocument, name: Arm["name"], view: ViewId, etag:
     etag,
     "hotswap-revision": revision,
     "hotswap-arm": name,
+    [POLL_HEADER]: pollPace(document),
     "cache-control": "private, no-cache",
     vary: "Authorization",
   }
@@ -142,6 +146,7 @@ const armsOf = (document: PointerDocument): Pick<HeldPointer, "stable" | "candid
 const sameViews = (one: PointerDocument, other: PointerDocument): boolean =>
   one.revision === other.revision &&
   one.stable === other.stable &&
+  one.moving === other.moving &&
   JSON.stringify(one.candidate) === JSON.stringify(other.candidate)
 
 /** Makes a pointer ready; arms that say the same as `before` keep their prepared answers. */

@@ -5,7 +5,7 @@ import { viewBits } from "../../core/release/view-id.ts"
 import { Bounded } from "./bounded.ts"
 import { Flights, LATE, waitFor } from "./flights.ts"
 import { isKeepDue, type LastKnownGood } from "./last-known-good.ts"
-import type { Origin } from "./origin.ts"
+import type { Origin, Wanted } from "./origin.ts"
 import { ageOf, type HeldPointer, holdPointer, type StoredPointer, supersedes } from "./pointer.ts"
 import { surviving, warn } from "./runtime.ts"
 import type { Scope } from "./scope.ts"
@@ -25,6 +25,8 @@ export interface Pointers {
   obtain(scope: Scope, caller: Caller): Promise<Reading | "absent" | "unreachable">
   /** Asks at once, whatever the age: a view that the pointer names is gone. */
   renew(scope: Scope, caller: Caller): Promise<Reading | "absent" | "unreachable">
+  /** For who wants to know what PostgreSQL says, from this time on. */
+  reread(scope: Scope, sinceMs: number, caller: Caller): Promise<Reading | "absent" | "unreachable">
   /**
    * For who was told of this revision: waits until it is here. What it gives may yet be older, if the origin does not
    * know of it either.
@@ -43,8 +45,8 @@ interface Parts {
 
 type Refreshed = "current" | "absent" | "unreachable"
 
-/** What ends a refresh without asking the origin: a young pointer, nothing at all, or one that has this revision. */
-type Need = "young" | "told now" | Revision
+/** What ends a refresh without asking the origin: a young pointer, nothing at all, or one that has what is wanted. */
+type Need = "young" | "told now" | Wanted
 
 const MEMORY_BYTES = 16 * 1_048_576
 const POINTER_BYTES = 4_000
@@ -63,6 +65,9 @@ const UNKNOWN_MAX = 1_000
 const REACHES_MAX = 2
 /** How often the origin is asked for a pointer whose views can be had. */
 const QUESTIONS_MAX = 3
+
+const viewsIn = (pointer: HeldPointer | null): ViewId[] =>
+  [pointer?.stable.view, pointer?.candidate?.view].filter((view) => view !== undefined)
 
 export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Parts): Pointers => {
   const memory = new Bounded<HeldPointer>(MEMORY_BYTES)
@@ -145,27 +150,38 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
 
   const suffices = (pointer: HeldPointer, need: Need): boolean => {
     if (need === "told now") return false
-    if (need !== "young") return !isBehind(pointer.revision, need)
+    if (need !== "young")
+      return "sinceMs" in need ? pointer.document.readAtMs >= need.sinceMs : !isBehind(pointer.revision, need)
     return ageOf(pointer, Date.now()) <= pointer.staleness.freshMs
   }
 
-  const attempt = async (scope: Scope, caller: Caller, need: Need): Promise<Refreshed> => {
+  const adoptShared = async (scope: Scope): Promise<void> => {
     const shared = await readSharedPointer(scope)
     if (shared) adopt(scope, shared)
+  }
+
+  const attempt = async (scope: Scope, caller: Caller, need: Need): Promise<Refreshed> => {
+    const wanted = typeof need === "string" ? null : need
+    const adopting = adoptShared(scope)
+    // Who was told of a move is ahead of the cache: the origin is asked in the same moment.
+    if (wanted === null) await adopting
     const known = held(scope)
     if (known && suffices(known, need)) return "current"
-    const wanted = typeof need === "string" ? null : need
     // The pointer may move between two questions and the view it named be gone: then ask for where it is now.
     for (let question = 0; question < QUESTIONS_MAX; question++) {
       const waitMs = known ? deadlineMs : deadlineMs * PATIENCE
-      const told = await origin.pointer(scope, caller.trace(), waitMs, wanted)
+      const told = await origin.pointer(scope, caller.trace(), waitMs, wanted, viewsIn(known))
+      await adopting
       if (told === "unreachable") return failed(scope)
       if (told === "absent") {
         caller.waitUntil(forget(scope, known !== null))
         return "absent"
       }
-      const goesOn = known === null || supersedes(told, known)
-      if (!goesOn || (await isReadable(scope, told, caller))) return accept(scope, told, caller)
+      const { document } = told
+      for (const { view, text } of told.views) await views.accept(scope, { view, index: null }, text, caller)
+      const before = held(scope)
+      const goesOn = before === null || supersedes(document, before)
+      if (!goesOn || (await isReadable(scope, document, caller))) return accept(scope, document, caller)
     }
     return failed(scope)
   }
@@ -220,11 +236,30 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
     return late === "absent" ? late : arrived ? readingOf(arrived) : "unreachable"
   }
 
+  const ready: Pointers["ready"] = (scope, caller) => {
+    const pointer = memory.get(scope.name)
+    if (pointer === undefined) return null
+    const ageMs = ageOf(pointer, Date.now())
+    if (ageMs > pointer.staleness.staleMs) return null
+    if (ageMs > pointer.staleness.freshMs) refreshBehind(scope, caller)
+    return { pointer, staleMs: null }
+  }
+
+  const obtain: Pointers["obtain"] = async (scope, caller) => {
+    const before = held(scope)
+    if (before && suffices(before, "young")) return readingOf(before)
+    if (!before || !failedWithin(scope, GRACE_MS)) return await awaitRefresh(scope, caller, "young")
+    refreshBehind(scope, caller)
+    return readingOf(before)
+  }
+
   const reach: Pointers["reach"] = async (scope, wanted, caller) => {
     const name = `${scope.name} ${formatRevision(wanted)}`
     for (let left = REACHES_MAX; ; left--) {
       const pointer = held(scope)
-      if (pointer && !isBehind(pointer.revision, wanted)) return readingOf(pointer)
+      // What was asked for is here; how old it may be is another matter.
+      if (pointer && !isBehind(pointer.revision, wanted))
+        return ready(scope, caller) ?? (await obtain(scope, caller))
       const isUnknown = Date.now() - (unknownAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < UNKNOWN_MS
       if (pointer && (isUnknown || failedWithin(scope, RETRY_MS))) return readingOf(pointer)
       const found = await awaitRefresh(scope, caller, wanted)
@@ -237,24 +272,21 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
     }
   }
 
+  const reread: Pointers["reread"] = async (scope, sinceMs, caller) => {
+    const before = held(scope)
+    if (before && suffices(before, { sinceMs })) return readingOf(before)
+    const found = await awaitRefresh(scope, caller, { sinceMs })
+    // One that was under way may have asked before.
+    if (typeof found === "string" || suffices(found.pointer, { sinceMs })) return found
+    return failedWithin(scope, RETRY_MS) ? found : await awaitRefresh(scope, caller, { sinceMs })
+  }
+
   return {
-    ready: (scope, caller) => {
-      const pointer = memory.get(scope.name)
-      if (pointer === undefined) return null
-      const ageMs = ageOf(pointer, Date.now())
-      if (ageMs > pointer.staleness.staleMs) return null
-      if (ageMs > pointer.staleness.freshMs) refreshBehind(scope, caller)
-      return { pointer, staleMs: null }
-    },
-    obtain: async (scope, caller) => {
-      const before = held(scope)
-      if (before && suffices(before, "young")) return readingOf(before)
-      if (!before || !failedWithin(scope, GRACE_MS)) return await awaitRefresh(scope, caller, "young")
-      refreshBehind(scope, caller)
-      return readingOf(before)
-    },
+    ready,
+    obtain,
     renew: async (scope, caller) => await awaitRefresh(scope, caller, "told now"),
     reach,
+    reread,
     restore,
   }
 }

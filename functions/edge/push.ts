@@ -1,4 +1,5 @@
 import { murmur3 } from "../../core/release/bucket.ts"
+import { parseReloadType, type ReloadType } from "../../core/release/reload.ts"
 import { parseRevision, type Revision } from "../../core/release/revision.ts"
 import { linesOf } from "./event-stream.ts"
 import { backoffMs, pause } from "./pause.ts"
@@ -6,8 +7,20 @@ import { type Bindings, type Settings, warn } from "./runtime.ts"
 import type { Scope } from "./scope.ts"
 import { LOOK } from "./stream-hub.ts"
 
-/** What was heard of a scope: where a layer of it has moved to, or that something may have been missed. */
-export type Hint = Revision | "look"
+/**
+ * What was heard of a scope: where a layer of it has moved to, that something may have been missed, or that all who
+ * listen are to be told to look again.
+ */
+export type Hint = Revision | "look" | { reload: ReloadType }
+
+const RELOAD = `${LOOK}:`
+
+const hintOf = (told: string): Hint | null => {
+  if (told === LOOK) return "look"
+  if (!told.startsWith(RELOAD)) return parseRevision(told)
+  const reload = parseReloadType(told.slice(RELOAD.length))
+  return reload && { reload }
+}
 
 /** `tier`: the scope of the tier that has moved, where it is one; its tenants alone are concerned. */
 export type Hear = (hint: Hint, tier?: string) => void
@@ -40,7 +53,7 @@ export const createPush = (hub: Bindings["STREAM_HUB"], { hubs }: Pick<Settings,
       for await (const line of linesOf(response.body, over)) {
         failedAtOnce = false
         const [told = "", tier] = line.split(" ")
-        const hint = told === LOOK ? LOOK : parseRevision(told)
+        const hint = hintOf(told)
         if (hint) heard(hint, tier)
       }
       return { failedAtOnce, error: "it ended" }

@@ -1,3 +1,4 @@
+import { layerOf, PLATFORM, type ScopeId } from "../../core/ids.ts"
 import { linesOf } from "./event-stream.ts"
 import { backoffMs, pause } from "./pause.ts"
 import { warn } from "./runtime.ts"
@@ -13,9 +14,12 @@ const LONGEST_PAUSE_MS = 5_000
 
 /** A move as the publisher tells it; not yet checked. */
 export interface Move {
+  /** Of a tier's, which shares the platform's channel, the message says so. */
   scope: string
   environment: unknown
   revision: unknown
+  /** What all who listen are to look at again, moved or not. */
+  reload: unknown
 }
 
 export interface Heard {
@@ -32,11 +36,14 @@ interface Redis {
 /** `pmessage,{pattern},{channel},{message}`: only the message may hold commas. */
 const moveOf = (data: string): Move | null => {
   const [, , channel = "", ...message] = data.split(",")
-  const scope = CHANNEL.exec(channel)?.[1]
-  if (scope === undefined) return null
+  const channelled = CHANNEL.exec(channel)?.[1]
+  if (channelled === undefined) return null
   try {
-    const { environment, revision } = JSON.parse(message.join(",")) as Record<string, unknown>
-    return { scope, environment, revision }
+    const told = JSON.parse(message.join(",")) as Record<string, unknown>
+    const { environment, revision, reload, type } = told
+    const isTiers = channelled === PLATFORM && layerOf(String(told.scope) as ScopeId) === "tier"
+    const scope = isTiers ? String(told.scope) : channelled
+    return { scope, environment, revision, reload: reload === true ? type : undefined }
   } catch {
     return null
   }

@@ -24,6 +24,9 @@ export const tenantSuspended = (tenantId: TenantId): Refusal =>
 export const configNotFound = (key: ConfigKey): Refusal =>
   new Refusal("CONFIG_NOT_FOUND", `There is no config "${key}".`)
 
+export const tenantUnnamed = (): Refusal =>
+  new Refusal("TENANT_UNNAMED", "The token is for several tenants, and X-Tenant-ID names none.")
+
 export const routeUnknown = (path: string): Refusal =>
   new Refusal("ROUTE_UNKNOWN", `There is no route ${path}.`)
 

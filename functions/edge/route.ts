@@ -1,4 +1,6 @@
 import { type Environment, parseEnvironment } from "../../core/environment.ts"
+import { parseOfrepPath } from "../../core/flag/ofrep.ts"
+import { OFREP_STREAM_PATH } from "../../core/flag/ofrep-bulk.ts"
 import { type ConfigKey, parseConfigKey, parseTenantId, type TenantId } from "../../core/ids.ts"
 import { Bounded } from "./bounded.ts"
 
@@ -13,8 +15,22 @@ export interface ViewRequest {
   bothArms: boolean
 }
 
+/** What flags are to be evaluated: all of them, or the one of this key. */
+export interface OfrepRequest {
+  kind: "ofrep"
+  key: string | null
+  /** `null`: the one the token is bound to. */
+  environment: Environment | null
+  /** What the client was told of, and wants to see now. */
+  wanted: string | null
+  /** Is it to be told where it hears of changes? */
+  streams: boolean
+}
+
 export type Route =
   | ViewRequest
+  | OfrepRequest
+  | { kind: "ofrepStream"; ticket: string | null }
   | { kind: "health" }
   | { kind: "stream" }
   | { kind: "hidden"; path: string }
@@ -23,6 +39,8 @@ export type Route =
 const VIEW_PATH = /^\/api\/v1\/configs\/tenant\/([^/]+)$/
 /** What is below this is read from the read function. */
 export const VIEWS_PATH = "/api/v1/configs/tenant/"
+/** As is what is below this. */
+export const OFREP_PATH = "/ofrep/"
 /** What this names is for the function that hears what clients saw. */
 export const OUTCOMES_PATH = "/api/v1/outcomes"
 const STREAM_PATH = "/api/v1/stream"
@@ -80,11 +98,30 @@ const viewRequest = (url: URL, environments: readonly Environment[]): ViewReques
   }
 }
 
+const ONCE = ["environment", "flagConfigEtag", "eventStreams"]
+
+const ofrepRequest = (url: URL, environments: readonly Environment[]): OfrepRequest | null => {
+  const asked = parseOfrepPath(url.pathname)
+  const query = url.searchParams
+  if (!asked || ONCE.some((name) => query.getAll(name).length > 1)) return null
+  const named = query.get("environment")
+  const environment = named === null ? null : parseEnvironment(named, environments)
+  if (named !== null && environment === null) return null
+  const [wanted, streams] = [query.get("flagConfigEtag"), query.get("eventStreams") !== "none"]
+  return { kind: "ofrep", key: asked.key, environment, wanted, streams }
+}
+
 const parseRoute = (address: string, environments: readonly Environment[]): Route => {
   const url = new URL(address)
   if (url.pathname === "/health") return { kind: "health" }
   if (url.pathname === STREAM_PATH) return { kind: "stream" }
   if (isInternal(url.pathname)) return { kind: "hidden", path: url.pathname }
+  if (url.pathname === OFREP_STREAM_PATH) {
+    const [ticket = null, ...others] = url.searchParams.getAll("ticket")
+    return { kind: "ofrepStream", ticket: others.length === 0 ? ticket : null }
+  }
+  const ofrep = ofrepRequest(url, environments)
+  if (ofrep) return ofrep
   return viewRequest(url, environments) ?? { kind: "forward" }
 }
 
@@ -101,7 +138,9 @@ export const createRouter = (environments: readonly Environment[]): ((address: s
     const known = remembered.get(address)
     if (known !== undefined) return known
     const route = parseRoute(address, environments)
-    if (address.length <= REMEMBERED_ADDRESS_MAX) remembered.set(address, route, address.length + 200)
+    // A ticket is for once, and its address for nobody's memory.
+    if (address.length <= REMEMBERED_ADDRESS_MAX && route.kind !== "ofrepStream")
+      remembered.set(address, route, address.length + 200)
     return route
   }
 }

@@ -1,5 +1,6 @@
 import type { Environment } from "../../core/environment.ts"
 import { parseEnvironments } from "../../core/environment.ts"
+import { parseWebOrigins } from "../../core/web-origins.ts"
 
 /** The part of Workers KV that is used here. */
 export interface KeyValueStore {
@@ -44,6 +45,8 @@ export interface Bindings {
   LAST_KNOWN_GOOD: KeyValueStore
   /** Names in the order of promotion, with commas between. */
   HOTSWAP_ENVIRONMENTS: string
+  /** Web pages of these origins may read from a browser; none if left out. */
+  HOTSWAP_CORS_ORIGINS?: string
   /** Where Redis tells of moves; without it, or without Redis, streams look for themselves and hear later. */
   STREAM_HUB?: HubNamespace
   UPSTASH_REDIS_REST_URL?: string
@@ -63,6 +66,7 @@ export interface Settings {
   secret: string
   readerKeys: string
   environments: readonly Environment[]
+  corsOrigins: readonly string[]
   originDeadlineMs: number
   hubs: number
   streamsMax: number
@@ -84,6 +88,14 @@ const countOf = (name: string, text: string | undefined, otherwise: number): num
   return count
 }
 
+const originsOf = (text = ""): readonly string[] => {
+  try {
+    return text.trim() === "" ? [] : parseWebOrigins(text)
+  } catch (error) {
+    throw new Error(`HOTSWAP_CORS_ORIGINS ${(error as Error).message}`)
+  }
+}
+
 export const streamsMaxOf = ({ STREAMS_MAX: text }: Pick<Bindings, "STREAMS_MAX">): number =>
   countOf("STREAMS_MAX", text, STREAMS_MAX)
 
@@ -99,6 +111,7 @@ export const readSettings = (bindings: Bindings): Settings => {
     secret: bindings.EDGE_SECRET,
     readerKeys: bindings.READER_PUBLIC_KEYS,
     environments: parseEnvironments(bindings.HOTSWAP_ENVIRONMENTS),
+    corsOrigins: originsOf(bindings.HOTSWAP_CORS_ORIGINS),
     originDeadlineMs: deadlineMs,
     hubs: countOf("STREAM_HUBS", bindings.STREAM_HUBS, HUBS),
     streamsMax: streamsMaxOf(bindings),

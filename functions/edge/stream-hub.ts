@@ -1,10 +1,14 @@
 import { isTenant, layerOf, type ScopeId } from "../../core/ids.ts"
+import { parseReloadType } from "../../core/release/reload.ts"
 import { parseRevision } from "../../core/release/revision.ts"
 import { createOutlet, type Outlet } from "./event-stream.ts"
 import { hearMoves, type Move } from "./redis-events.ts"
 import { type Bindings, streamsMaxOf, warn } from "./runtime.ts"
 
-/** A line of a hub that says: whatever you know, look again. Any other that is not empty is a revision, and of a tier's also whose. */
+/**
+ * A line of a hub that says: whatever you know, look again. With `:` and a type after it, tell of that whatever you find.
+ * Any other that is not empty is a revision. Of a tier's, its scope follows.
+ */
 export const LOOK = "look"
 
 /** So often each listener is written to: who has left is noticed only then. */
@@ -15,9 +19,31 @@ type HubBindings = Pick<Bindings, "UPSTASH_REDIS_REST_URL" | "UPSTASH_REDIS_REST
 /** Over so long the move of a layer that many tenants share is told to them. */
 const SPREAD_MAX_MS = 500
 const SPREAD_EACH_MS = 2
+/** What was asked for by hand, and for everybody, is in no hurry. */
+const RELOAD_SPREAD_MAX_MS = 5_000
+const RELOAD_SPREAD_EACH_MS = 10
+
+/** Over how long so many tenants are told. */
+const spreadOf = (tenants: number, isReload: boolean): number =>
+  isReload
+    ? Math.min(RELOAD_SPREAD_MAX_MS, tenants * RELOAD_SPREAD_EACH_MS)
+    : Math.min(SPREAD_MAX_MS, tenants * SPREAD_EACH_MS)
+
+const lineOf = ({ scope, revision, reload }: Move): string => {
+  const type = parseReloadType(reload)
+  const known = typeof revision === "string" && parseRevision(revision) ? revision : LOOK
+  const told = type ? `${LOOK}:${type}` : known
+  return layerOf(scope as ScopeId) === "tier" ? `${told} ${scope}\n` : `${told}\n`
+}
 
 const tell = (among: ReadonlySet<Outlet> | undefined, line: string): void => {
   for (const outlet of among ?? []) outlet.write(line)
+}
+
+/** The origin is then asked for each tenant: not for all of them in the same instant. */
+const spread = (tenants: ReadonlyMap<string, ReadonlySet<Outlet>>, line: string, isReload: boolean): void => {
+  const spreadMs = spreadOf(tenants.size, isReload)
+  for (const among of tenants.values()) setTimeout(() => tell(among, line), Math.random() * spreadMs)
 }
 
 /**
@@ -76,7 +102,7 @@ export class StreamHub {
     const heard = {
       subscribed: () => {
         this.#isSubscribed = true
-        this.#tellAll(`${LOOK}\n`)
+        for (const tenants of this.#listeners.values()) spread(tenants, `${LOOK}\n`, false)
       },
       moved: (move: Move) => this.#moved(move),
     }
@@ -92,18 +118,16 @@ export class StreamHub {
     clearInterval(this.#pings)
   }
 
-  #moved({ scope, environment, revision }: Move): void {
+  #moved(move: Move): void {
+    const { scope, environment, reload } = move
     const tenants = this.#listeners.get(String(environment))
     if (tenants === undefined) return
-    const told = typeof revision === "string" && parseRevision(revision) ? revision : LOOK
-    const line = layerOf(scope as ScopeId) === "tier" ? `${told} ${scope}\n` : `${told}\n`
+    const line = lineOf(move)
     if (isTenant(scope as ScopeId)) {
       tell(tenants.get(scope), line)
       return
     }
-    // The origin is then asked for each tenant: not for all of them in the same instant.
-    const spreadMs = Math.min(SPREAD_MAX_MS, tenants.size * SPREAD_EACH_MS)
-    for (const among of tenants.values()) setTimeout(() => tell(among, line), Math.random() * spreadMs)
+    spread(tenants, line, reload !== undefined)
   }
 
   #tellAll(line: string): void {

@@ -1,11 +1,13 @@
 import { tierScope } from "../../core/ids.ts"
-import { formatRevision, isBehind, isNewer, type Revision } from "../../core/release/revision.ts"
+import type { ReloadType } from "../../core/release/reload.ts"
+import { bothOf, formatRevision, isBehind, isNewer, type Revision } from "../../core/release/revision.ts"
 import type { Outlet } from "./event-stream.ts"
 import { pause } from "./pause.ts"
 import type { Pointers, Reading } from "./pointers.ts"
 import type { Hear, Hint, Push } from "./push.ts"
 import type { Reader } from "./readers.ts"
 import type { Scope } from "./scope.ts"
+import type { EventText, Told } from "./stream-events.ts"
 import type { Caller } from "./views.ts"
 
 /** One stream: who listens, to what, and what he was last told. */
@@ -14,14 +16,15 @@ export interface Session {
   reader: Reader
   caller: Caller
   outlet: Outlet
-  /** What he has already; `null`: nothing. */
-  told: Revision | null
+  /** What he has already. */
+  told: Told
+  textOf: EventText
   /** When he is let go, if nothing ends it before. */
   endsAtMs: number
 }
 
 interface Parts {
-  pointers: Pick<Pointers, "obtain" | "reach" | "renew">
+  pointers: Pick<Pointers, "obtain" | "reach" | "renew" | "reread">
   push: Push
 }
 
@@ -30,53 +33,37 @@ const COMMENT_MS = 15_000
 const AGAIN_MS = 1_000
 const ASKS = 5
 
-/** The later of each part: whoever is not behind this is behind neither. */
-const bothOf = (one: Revision, other: Revision): Revision => {
-  if (one.epoch !== other.epoch) return one.epoch > other.epoch ? one : other
-  return {
-    epoch: one.epoch,
-    platform: Math.max(one.platform, other.platform),
-    tier: Math.max(one.tier, other.tier),
-    tenant: Math.max(one.tenant, other.tenant),
-  }
+interface Mail {
+  isMissing: boolean
+  wanted: Revision | null
+  reloads: readonly ReloadType[]
 }
 
 /** What was heard since somebody last looked, and who waits for more. */
 const createMailbox = () => {
+  const none: Mail = { isMissing: false, wanted: null, reloads: [] }
   let waiting: AbortController | null = null
-  let isMissing = false
-  let wanted: Revision | null = null
+  let mail = none
   return {
     put: (hint: Hint): void => {
-      if (hint === "look") isMissing = true
-      else wanted = wanted === null ? hint : bothOf(wanted, hint)
+      if (hint === "look") mail = { ...mail, isMissing: true }
+      else if ("reload" in hint) mail = { ...mail, reloads: [...mail.reloads, hint.reload] }
+      else mail = { ...mail, wanted: mail.wanted === null ? hint : bothOf(mail.wanted, hint) }
       waiting?.abort()
     },
-    take: (): { isMissing: boolean; wanted: Revision | null } => {
-      const taken = { isMissing, wanted }
-      isMissing = false
-      wanted = null
+    take: (): Mail => {
+      const taken = mail
+      mail = none
       return taken
     },
     /** Until something is put in, it is over, or so long. */
     wait: async (ms: number, over: AbortSignal): Promise<void> => {
-      if (isMissing || wanted !== null) return
+      if (mail !== none) return
       waiting = new AbortController()
       await pause(ms, waiting.signal, over)
       waiting = null
     },
   }
-}
-
-/** Which layers moved is what a client may want to know before it reads. */
-const typeOf = (next: Revision, before: Revision | null): "tenant_config" | "global_config" =>
-  before !== null && next.epoch === before.epoch && next.tenant === before.tenant
-    ? "global_config"
-    : "tenant_config"
-
-export const eventText = (next: Revision, before: Revision | null): string => {
-  const revision = formatRevision(next)
-  return `event: ${typeOf(next, before)}\nid: ${revision}\ndata: {"revision":"${revision}"}\n\n`
 }
 
 /** Is there still somebody to be told, and something? */
@@ -109,25 +96,39 @@ export const runSession = async ({ pointers, push }: Parts, session: Session): P
   let owed: Revision | null = null
   let asksLeft = 0
 
+  /** What is to be told of, moved or not, and since when what is told has to be true. */
+  const reloads = new Set<ReloadType>()
+  let reloadAtMs = 0
+
   const look = (): Promise<Reading | "absent" | "unreachable"> => {
-    const { isMissing, wanted } = mailbox.take()
+    const { isMissing, wanted, reloads: asked } = mailbox.take()
+    for (const type of asked) reloads.add(type)
+    if (asked.length > 0) reloadAtMs = Date.now()
     if (wanted !== null) {
       owed = owed === null ? wanted : bothOf(owed, wanted)
       asksLeft = ASKS
     }
+    if (reloads.size > 0) return pointers.reread(scope, reloadAtMs, caller)
     if (isMissing) return pointers.renew(scope, caller)
     return owed === null ? pointers.obtain(scope, caller) : pointers.reach(scope, owed, caller)
   }
 
   const tell = (found: Reading): void => {
     const { revision, staleness, document } = found.pointer
+    const next: Told = { revision, flags: document.flags }
     tier = tierScope(document.tier)
     asksLeft--
     if (owed !== null && (asksLeft === 0 || !isBehind(revision, owed))) owed = null
     lookAtMs = Date.now() + (owed === null ? staleness.staleMs - staleness.rereadMs : AGAIN_MS)
-    if (told !== null && !isNewer(revision, told)) return
-    outlet.write(eventText(revision, told))
-    told = revision
+    const before = told
+    const isNew = isNewer(revision, before.revision)
+    // Of the same revision it may have become known what its flags are.
+    if (isNew || document.revision === formatRevision(before.revision)) told = next
+    if (!isNew && reloads.size === 0) return
+    const text = session.textOf(told, before, reloads)
+    reloads.clear()
+    if (text === "") return
+    outlet.write(text)
     commentAtMs = Date.now() + COMMENT_MS
   }
 

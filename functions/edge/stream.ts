@@ -16,12 +16,26 @@ import {
 } from "./refusals.ts"
 import { type Scope, scopeOf } from "./scope.ts"
 import { SECURITY_HEADERS } from "./security.ts"
-import { eventText, runSession } from "./stream-session.ts"
+import { type EventText, eventText, type Told } from "./stream-events.ts"
+import { runSession } from "./stream-session.ts"
 import type { Caller } from "./views.ts"
+
+/** Whoever was let in, by whatever showed who it is, and the words that he is told in. */
+export interface Listener {
+  reader: Reader
+  scope: Scope
+  /** The revision he has, as he says it; `null`: none. */
+  lastHeard: string | null
+  /** What named the flags of that revision, where he knows. */
+  flags?: string
+  textOf: EventText
+}
 
 export interface Streams {
   /** Answers `GET /api/v1/stream`. */
   open(request: Request, verdict: Verdict, caller: Caller): Promise<Response>
+  /** Throws a Refusal where there is nothing to hear. */
+  begin(listener: Listener, caller: Caller): Promise<Response>
 }
 
 interface Parts {
@@ -36,6 +50,8 @@ const LIFE_MS = 3_600_000
 const LIFE_SPREAD = 0.1
 const RETRY_MS = 1_000
 const RETRY_SPREAD_MS = 2_000
+/** The more of them there are, the longer they take to come back when all are let go at once. */
+const RETRY_SPREAD_EACH_MS = 1
 
 const HEADERS = {
   ...SECURITY_HEADERS,
@@ -86,7 +102,7 @@ const environmentOf = (url: string, reader: Reader, environments: readonly Envir
 export const createStreams = ({ pointers, push, environments, streamsMax }: Parts): Streams => {
   let open = 0
 
-  const readingOf = async (scope: Scope, lastHeard: string | null, reader: Reader, caller: Caller) => {
+  const readingOf = async ({ scope, lastHeard, reader, flags }: Listener, caller: Caller) => {
     const known = parseRevision(lastHeard ?? "")
     const found = known
       ? await pointers.reach(scope, known, caller)
@@ -95,15 +111,17 @@ export const createStreams = ({ pointers, push, environments, streamsMax }: Part
     if (found === "unreachable") throw originUnavailable()
     if (found.pointer.revoked.has(reader.tokenId)) throw unauthenticated()
     if (found.pointer.document.status === "suspended") throw tenantSuspended(scope.tenantId)
-    return { revision: found.pointer.revision, known }
+    const { revision, document } = found.pointer
+    const here: Told = { revision, flags: document.flags }
+    if (known === null || document.revision === lastHeard)
+      return { here, told: here, isNewcomer: known === null }
+    // What flags were like then, nobody knows any more who has not kept it.
+    return { here, told: { revision: known, flags }, isNewcomer: false }
   }
 
-  const stream = async (request: Request, verdict: Verdict, caller: Caller): Promise<Response> => {
-    const { headers } = request
-    const reader = readerOf(verdict, headers.get("authorization"))
-    const tenantId = tenantOf(reader, headers.get("x-tenant-id"))
-    const scope = scopeOf(tenantId, environmentOf(request.url, reader, environments))
-    const { revision, known } = await readingOf(scope, headers.get("last-event-id"), reader, caller)
+  const begin: Streams["begin"] = async (listener, caller) => {
+    const { reader, scope, textOf } = listener
+    const { here, told, isNewcomer } = await readingOf(listener, caller)
     if (open >= streamsMax)
       throw new Refusal("STREAMS_TOO_MANY", `${streamsMax} streams are open here already.`)
     open++
@@ -111,16 +129,26 @@ export const createStreams = ({ pointers, push, environments, streamsMax }: Part
     outlet.gone.addEventListener("abort", () => {
       open--
     })
-    outlet.write(`retry: ${Math.round(RETRY_MS + RETRY_SPREAD_MS * Math.random())}\n\n`)
+    const spreadMs = RETRY_SPREAD_MS + RETRY_SPREAD_EACH_MS * open
+    outlet.write(`retry: ${Math.round(RETRY_MS + spreadMs * Math.random())}\n\n`)
     // He who has nothing is told where things are; he who has something, only what is newer.
-    if (known === null) outlet.write(eventText(revision, null))
+    if (isNewcomer) outlet.write(textOf(here, null, new Set()))
     const endsAtMs = Date.now() + LIFE_MS * (1 - LIFE_SPREAD * Math.random())
-    const session = { scope, reader, caller, outlet, told: known ?? revision, endsAtMs }
+    const session = { scope, reader, caller, outlet, told, textOf, endsAtMs }
     caller.waitUntil(runSession({ pointers, push }, session).finally(outlet.close))
     return new Response(outlet.body as ConstructorParameters<typeof Response>[0], { headers: HEADERS })
   }
 
+  const stream = async (request: Request, verdict: Verdict, caller: Caller): Promise<Response> => {
+    const { headers } = request
+    const reader = readerOf(verdict, headers.get("authorization"))
+    const tenantId = tenantOf(reader, headers.get("x-tenant-id"))
+    const scope = scopeOf(tenantId, environmentOf(request.url, reader, environments))
+    return await begin({ reader, scope, lastHeard: headers.get("last-event-id"), textOf: eventText }, caller)
+  }
+
   return {
+    begin,
     open: async (request, verdict, caller) => {
       try {
         return await stream(request, verdict, caller)

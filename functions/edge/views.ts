@@ -36,8 +36,8 @@ export interface Views {
   holding(scope: Scope, arm: Arm, key: string): ViewContent | undefined
   /** Waits for it for the origin's deadline, unless told to wait for another time. */
   load(scope: Scope, part: ViewPart, caller: Caller, waitMs?: number): Promise<OriginAnswer<ViewContent>>
-  /** Takes a text that was kept elsewhere, if it is the view's. */
-  accept(scope: Scope, part: ViewPart, text: string): Promise<boolean>
+  /** Takes a text that was kept elsewhere, if it is the view's; on behalf of a caller the data centre keeps it, too. */
+  accept(scope: Scope, part: ViewPart, text: string, caller?: Caller): Promise<boolean>
 }
 
 const MEMORY_BYTES = 40 * 1_048_576
@@ -130,9 +130,10 @@ export const createViews = (origin: Origin, deadlineMs: number): Views => {
       failedAtMs.set(name, Date.now(), 1)
       return "unreachable"
     },
-    accept: async (scope, part, text) => {
+    accept: async (scope, part, text, caller) => {
       if (!(await isViewText(text, scope, part))) return false
       remember(scope, part, text)
+      caller?.waitUntil(intoCache(scope, part, text))
       return true
     },
   }

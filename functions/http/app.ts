@@ -28,6 +28,8 @@ export interface AppDeps {
   exists(scope: ScopeId): Promise<boolean>
   /** Counts failures to say who one is. */
   attempts: Attempts
+  /** Told of everybody who said who they are; throws for who asks too often. */
+  admit?: ((principal: Principal) => void) | undefined
   /** What the edge shows with what it says of a caller's address. */
   edgeSecret: string | null
   /** Web pages of these origins may call from a browser. */
@@ -85,9 +87,13 @@ const knockOf = async (context: Context<Bindings>, deps: AppDeps, failures: Fail
     text: request.method === "GET" ? "" : await readText(request.raw),
     instance: context.get("instance"),
     requestKey: deps.requestKey,
-    principal: () => {
+    principal: async () => {
       const authorization = request.header("authorization")
-      return failures.watch(context.env?.event, authorization, () => authenticate(deps.door, authorization))
+      const principal = await failures.watch(context.env?.event, authorization, () =>
+        authenticate(deps.door, authorization),
+      )
+      deps.admit?.(principal)
+      return principal
     },
     headerScope: resolve,
     exists: (scope) => deps.exists(scope),

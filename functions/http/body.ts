@@ -1,37 +1,17 @@
 import { BODY_BYTES_MAX } from "../../core/config/limits.ts"
 import { Refusal } from "../../core/errors.ts"
 import { type Json, parseJson } from "../../core/json.ts"
+import { mustBePlain, strictReader } from "../../core/strict-text.ts"
 import type { FunctionUrlEvent } from "./events.ts"
 
 const tooLarge = (): Refusal =>
   new Refusal("BODY_TOO_LARGE", `The body is longer than ${BODY_BYTES_MAX} bytes.`)
 
-/** What is packed may be a thousand times as long: it is refused unread. Throws ENCODING_UNSUPPORTED. */
-const mustBePlain = (coding: string | null | undefined): void => {
-  if (coding != null && coding.trim().toLowerCase() !== "identity")
-    throw new Refusal("ENCODING_UNSUPPORTED", "The body has a Content-Encoding.")
-}
-
-/** Decodes strictly, counting bytes as they come: what `Content-Length` claims proves nothing. */
-const strictReader = () => {
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-  let bytes = 0
-  return (piece?: Uint8Array): string => {
-    bytes += piece?.byteLength ?? 0
-    if (bytes > BODY_BYTES_MAX) throw tooLarge()
-    try {
-      return decoder.decode(piece, { stream: piece !== undefined })
-    } catch (error) {
-      throw new Refusal("BODY_NOT_JSON", "The body is not UTF-8.", { cause: error })
-    }
-  }
-}
-
 /** The body's text. Throws ENCODING_UNSUPPORTED, BODY_TOO_LARGE, BODY_NOT_JSON. */
 export const readText = async (request: Request): Promise<string> => {
   if (request.body === null) return ""
   mustBePlain(request.headers.get("content-encoding"))
-  const read = strictReader()
+  const read = strictReader(BODY_BYTES_MAX, tooLarge)
   const pieces: string[] = []
   for await (const piece of request.body) pieces.push(read(piece))
   pieces.push(read())
@@ -41,7 +21,7 @@ export const readText = async (request: Request): Promise<string> => {
 /** The same for a function that takes its event as it comes. */
 export const textOfEvent = ({ body = "", isBase64Encoded, headers }: FunctionUrlEvent): string => {
   mustBePlain(headers["content-encoding"])
-  const read = strictReader()
+  const read = strictReader(BODY_BYTES_MAX, tooLarge)
   return read(Buffer.from(body, isBase64Encoded ? "base64" : "utf8")) + read()
 }
 

@@ -10,7 +10,14 @@ const REQUEST_HEADERS = [
   "If-None-Match",
   "X-Tenant-ID",
 ]
-const RESPONSE_HEADERS = ["ETag", "Retry-After", "Hotswap-Request-Id", "Hotswap-Revision"]
+const RESPONSE_HEADERS = [
+  "ETag",
+  "Retry-After",
+  "RateLimit",
+  "RateLimit-Policy",
+  "Hotswap-Request-Id",
+  "Hotswap-Revision",
+]
 const PREFLIGHT_SECONDS = 600
 
 /**

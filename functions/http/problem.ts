@@ -14,7 +14,7 @@ export interface ProblemLog {
 }
 
 /** Anything thrown as a refusal: what nobody foresaw is INTERNAL, logged under the instance it is told with. */
-const refusalOf = (thrown: unknown, instance: string, log: ProblemLog): Refusal => {
+export const refusalOf = (thrown: unknown, instance: string, log: ProblemLog): Refusal => {
   if (thrown instanceof Refusal) return thrown
   log.error("unforeseen error", { instance, error: thrown })
   return new Refusal("INTERNAL", "The request failed for a reason that is ours; it was logged.", {
@@ -28,7 +28,7 @@ export const problemReply = (thrown: unknown, instance: string, log: ProblemLog)
   const document = problemDocument(refusal, instance)
   return {
     status: document.status,
-    headers: problemHeaders(refusal.code),
+    headers: { ...problemHeaders(refusal.code), ...refusal.headers },
     body: JSON.stringify(document),
   }
 }

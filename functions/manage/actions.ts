@@ -94,7 +94,13 @@ const remarked = (
 ): Act<typeof Remark> => ({
   ...spec,
   body: Remark,
-  command: (changeId, actor, { comment }) => ({ type, changeId, actor, comment }),
+  command: (changeId, actor, { comment }, roles) => ({
+    type,
+    changeId,
+    actor,
+    comment,
+    ...(type === "rollback" ? { mayGrant: roles.includes("platform_admin") } : {}),
+  }),
 })
 
 const bare = (type: "pause" | "resume", summary: string): Act<typeof Remark> => ({

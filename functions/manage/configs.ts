@@ -16,7 +16,16 @@ import {
   scopeNamed,
 } from "./parse.ts"
 import { listConfigs, readConfig } from "./read-configs.ts"
-import { ConfigBody, ConfigPath, ConfigPut, ConfigShown, Paging, page, Stale } from "./shapes.ts"
+import {
+  ConfigBody,
+  ConfigDeleted,
+  ConfigPath,
+  ConfigPut,
+  ConfigShown,
+  Paging,
+  page,
+  Stale,
+} from "./shapes.ts"
 import { etagOf, stableEntries } from "./show.ts"
 import { editReply, submit } from "./submit.ts"
 import { valueNamed } from "./wanted.ts"
@@ -112,7 +121,7 @@ const deleteRoute = (deps: ManageDeps): Route =>
     summary: "Delete a config; what lies below in the platform or tier shows again",
     action: "change.submit",
     params: ConfigPath,
-    replies: { 200: { description: "It is deleted" }, 202: Waiting, 412: Stale },
+    replies: { 200: { description: "It is deleted", schema: ConfigDeleted }, 202: Waiting, 412: Stale },
     where: at(deps),
     run: async ({ params, ifMatch, ...asker }) => {
       const address = configNamed(params.configId, deps.settings.environments)

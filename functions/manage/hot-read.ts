@@ -6,6 +6,9 @@ const Headers = z.object({
   ETag: z.string().openapi({ description: "Names the view, weakly" }),
   "Hotswap-Revision": z.string(),
   "Hotswap-Arm": z.enum(["stable", "candidate"]),
+  "Hotswap-Poll": z.string().optional().openapi({
+    description: "How often to look, in seconds, such as `10;stream=30`; not on what is kept nowhere",
+  }),
 })
 
 /** The hot read is answered by the read function and at the edge, without zod; here it is only described. */

@@ -24,10 +24,13 @@ import { environmentRoutes } from "./environments.ts"
 import { erasureRoutes } from "./erasure.ts"
 import { personRoutes } from "./erasure-person.ts"
 import { explainRoute } from "./explain.ts"
+import { flagRoutes } from "./flags.ts"
+import { limitRoutes } from "./limits.ts"
 import { openapiText } from "./openapi.ts"
 import { resolveScope } from "./parse.ts"
 import { policyRoutes } from "./policy.ts"
 import { promoteRoute } from "./promote.ts"
+import { reloadRoute } from "./reload.ts"
 import { reviewRoute } from "./report-reviews.ts"
 import { reportRoutes } from "./reports.ts"
 import { secretRoute } from "./secret.ts"
@@ -89,6 +92,7 @@ const routesOf = (deps: ManageDeps): Route[] => [
   ...configRoutes(deps),
   ...versionRoutes(deps),
   explainRoute(deps),
+  ...flagRoutes(deps),
   secretRoute(deps),
   rotateKeysRoute(deps),
   promoteRoute(deps),
@@ -104,6 +108,8 @@ const routesOf = (deps: ManageDeps): Route[] => [
   ...personRoutes(deps),
   ...channelRoutes(deps),
   ...deliveryRoutes(deps),
+  reloadRoute(deps),
+  ...limitRoutes(deps),
 ]
 
 /** Everything that alters anything, and the reference, behind one door. */
@@ -126,6 +132,7 @@ export const createManage = (platform: ManagePlatform): Manage => {
       requestKey: requestKeyOf(platform.settings.readerKeys),
       resolveScope: (text) => resolveScope(text, deps.findExternal),
       attempts: platform.attempts,
+      admit: platform.managementGuard && ((principal) => platform.managementGuard?.admit(principal)),
       edgeSecret: platform.settings.edgeSecret,
       corsOrigins: platform.settings.corsOrigins,
       publicRoutes: PUBLIC_ROUTES,

@@ -1,5 +1,6 @@
 import type { App } from "../http/app.ts"
 import { HOT_READ } from "./hot-read.ts"
+import { OFREP } from "./ofrep.ts"
 import { OUTCOMES } from "./outcomes.ts"
 import { STREAM } from "./stream.ts"
 
@@ -20,6 +21,12 @@ export const openapiText = (app: App): string => {
   app.openAPIRegistry.registerPath(HOT_READ)
   app.openAPIRegistry.registerPath(OUTCOMES)
   app.openAPIRegistry.registerPath(STREAM)
+  for (const route of OFREP) app.openAPIRegistry.registerPath(route)
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" })
+  app.openAPIRegistry.registerComponent("securitySchemes", "ticket", {
+    type: "apiKey",
+    in: "query",
+    name: "ticket",
+  })
   return `${JSON.stringify(app.getOpenAPI31Document(INFO), null, 2)}\n`
 }

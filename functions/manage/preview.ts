@@ -11,6 +11,7 @@ import { policyAfter } from "../platform/policies.ts"
 import { audienceOf } from "./audience.ts"
 import { PlanStep, PreviewBody } from "./change-shapes.ts"
 import type { ManageDeps } from "./deps.ts"
+import { neededChecker } from "./flag-needs.ts"
 import { askedBy, shownChange, submission } from "./submit.ts"
 import { checkReplaced, targetOfBody, wantedOf } from "./wanted.ts"
 
@@ -97,6 +98,7 @@ export const previewRoute = (deps: ManageDeps): Route =>
       })
       try {
         checkReplaced(wanted)(state)
+        await neededChecker(deps, target, wanted.edits)(state)
       } catch (error) {
         if (error instanceof Refusal) return invalid(error)
         throw error

@@ -2,7 +2,8 @@ import type { Submit } from "../../core/change/command.ts"
 import { editsOfPromotion } from "../../core/change/edits.ts"
 import { isReserved } from "../../core/change/policy.ts"
 import type { ScopeState } from "../../core/change/scope-state.ts"
-import type { ConfigKey } from "../../core/ids.ts"
+import { type ConfigKey, isTenant } from "../../core/ids.ts"
+import { isEntitlement } from "../../core/limits/entitlement.ts"
 import { allEntries } from "../../core/release/compile.ts"
 import type { Entry } from "../../core/release/release.ts"
 import { loadScope } from "../../db/queries/scope.ts"
@@ -34,9 +35,11 @@ export const allStable = (state: ScopeState): ReadonlyMap<ConfigKey, Entry> => {
   return new Map([...allEntries(manifest, state.chunks)].filter(([key]) => !isReserved(key)))
 }
 
-const everyKey = async (deps: Db, source: Target): Promise<readonly ConfigKey[]> => [
-  ...allStable(await stateWith(deps, source, "all")).keys(),
-]
+/** What a tenant is granted goes by itself, by name: a promotion of everything leaves it where it is. */
+const everyKey = async (deps: Db, source: Target): Promise<readonly ConfigKey[]> => {
+  const keys = [...allStable(await stateWith(deps, source, "all")).keys()]
+  return isTenant(source.scope) ? keys.filter((key) => !isEntitlement(key)) : keys
+}
 
 /** Edits that bring these keys (all, unless named) over as they are stable in `source`. */
 export const promotionFrom = async (

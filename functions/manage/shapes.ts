@@ -163,6 +163,18 @@ export const ConfigShown = z
     changeId: z.string(),
   })
   .openapi("Config")
+export const ConfigDeleted = z
+  .object({
+    configId: z.string(),
+    tenantId: z.string(),
+    environment: z.string(),
+    key: z.string(),
+    version: z.int(),
+    deleted: z.literal(true),
+    changeId: z.string(),
+    updatedAt: z.string(),
+  })
+  .openapi("DeletedConfig")
 export const VersionShown = z
   .object({
     version: z.int(),

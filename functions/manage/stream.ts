@@ -7,6 +7,10 @@ event: tenant_config
 id: 1.4.2.17
 data: {"revision":"1.4.2.17"}
 
+event: feature_flag
+id: 1.4.2.17
+data: {"revision":"1.4.2.17"}
+
 `
 
 /** Answered by the Worker itself, and by no function behind it; here it is only described. */
@@ -32,7 +36,7 @@ export const STREAM: RouteConfig = {
   responses: {
     200: {
       description:
-        "Events `tenant_config` and `global_config`, whose `id` and data are the revision, and a comment every 15 seconds; ends within the hour",
+        "Events `tenant_config` and `global_config`, besides `feature_flag` where flags changed, whose `id` and data are the revision, and a comment every 15 seconds; ends within the hour",
       content: { "text/event-stream": { schema: z.string().openapi({ example: EVENTS }) } },
     },
     default: PROBLEM,

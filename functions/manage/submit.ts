@@ -5,6 +5,7 @@ import type { JsonObject } from "../../core/json.ts"
 import { type Call, json, type RouteReply } from "../http/route.ts"
 import { type Decided, type MutatePlatform, mutate, type StampedReply } from "../platform/mutate.ts"
 import { policyAfter } from "../platform/policies.ts"
+import { neededChecker } from "./flag-needs.ts"
 import { actorOf, isPlatformAdmin } from "./parse.ts"
 import {
   configOfVersion,
@@ -25,13 +26,14 @@ export const askedBy = ({ principal, idempotency, instance }: Asker) => ({
   evenSuspended: isPlatformAdmin(principal),
 })
 
-type Wanted = Omit<Submit, "type" | "changeId" | "author">
+type Wanted = Omit<Submit, "type" | "changeId" | "author" | "mayGrant">
 export type SubmitDeps = MutatePlatform & { ids: { uuid(): string } }
 
 export const submission = (deps: SubmitDeps, asker: Asker, scope: ScopeId, wanted: Wanted): Submit => ({
   type: "submit",
   changeId: changeIdOf(scope, deps.ids.uuid()),
   author: actorOf(asker.principal),
+  mayGrant: isPlatformAdmin(asker.principal),
   ...wanted,
 })
 
@@ -106,13 +108,17 @@ export const submit = async (
   reply: (decided: Decided) => StampedReply,
   check?: (state: ScopeState) => void,
 ): Promise<RouteReply> => {
+  const checkNeeded = neededChecker(deps, target, wanted.edits)
   const outcome = await mutate(deps, {
     ...target,
     ...askedBy(asker),
     command: submission(deps, asker, target.scope, wanted),
     keys: wanted.edits.map(({ key }) => key),
     ...(wanted.replaces ? { changeId: wanted.replaces } : {}),
-    ...(check ? { check } : {}),
+    check: (state) => {
+      check?.(state)
+      return checkNeeded(state)
+    },
     reply,
   })
   if (outcome.kind === "nothing") throw new Error("a submission is never a messenger's")

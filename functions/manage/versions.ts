@@ -9,7 +9,16 @@ import { decodeNumber, encodeCursor } from "../http/cursor.ts"
 import { json, type Route, route } from "../http/route.ts"
 import type { ManageDeps } from "./deps.ts"
 import { type ConfigAddress, configNamed, configNotFound, ifMatchNamed } from "./parse.ts"
-import { Comment, ConfigPath, ConfigShown, Paging, page, Stale, VersionShown } from "./shapes.ts"
+import {
+  Comment,
+  ConfigDeleted,
+  ConfigPath,
+  ConfigShown,
+  Paging,
+  page,
+  Stale,
+  VersionShown,
+} from "./shapes.ts"
 import { editReply, submit } from "./submit.ts"
 
 const PAGE_BYTES_MAX = 4 * 1_024 * 1_024
@@ -149,7 +158,10 @@ const rollbackRoute = (deps: ManageDeps): Route =>
     params: ConfigPath,
     body: z.strictObject({ toVersion: z.int().min(1), comment: Comment.optional() }),
     replies: {
-      200: { description: "The config as it is now", schema: ConfigShown },
+      200: {
+        description: "The config as it is now: deleted, where that version was a delete",
+        schema: z.union([ConfigShown, ConfigDeleted]),
+      },
       202: { description: "The change that was filed: it waits for approval or rolls out" },
       412: Stale,
     },

@@ -21,3 +21,11 @@ export const markFields = (tier: Tier): [ScopeId, ScopeId] => [PLATFORM, tierSco
 /** Where a scope's moves are told; the platform and the tiers share one. */
 export const eventsChannel = (scope: ScopeId): string =>
   `hotswap:{${scope.startsWith("~") ? PLATFORM : scope}}:events`
+
+/** What was answered to a taking under an idempotency key. */
+export const limitOnceKey = (tenantId: TenantId, key: string): string =>
+  `hotswap:{${tenantId}}:limit-once:${key}`
+
+/** What was taken of an action's limit within its window. */
+export const limitWindowKey = (tenantId: TenantId, environment: Environment, action: string): string =>
+  `hotswap:{${tenantId}}:limit:${environment}:${action}`

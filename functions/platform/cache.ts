@@ -1,6 +1,15 @@
 import type { Environment } from "../../core/environment.ts"
-import { PLATFORM, type ScopeId, type TenantId, TIERS, tierScope, type ViewId } from "../../core/ids.ts"
+import {
+  layerOf,
+  PLATFORM,
+  type ScopeId,
+  type TenantId,
+  TIERS,
+  tierScope,
+  type ViewId,
+} from "../../core/ids.ts"
 import type { PointerDocument } from "../../core/release/pointer-document.ts"
+import type { ReloadType } from "../../core/release/reload.ts"
 import { parseRevision } from "../../core/release/revision.ts"
 import { type View, verifyView, viewBits } from "../../core/release/view.ts"
 import type { Background } from "./background.ts"
@@ -16,16 +25,19 @@ export { CacheUnavailable } from "./breaker.ts"
 
 /** A scope × environment that moved, as told to whoever listens. */
 export interface MoveEvent {
-  type: "tenant_config" | "global_config"
+  type: ReloadType
   scope: ScopeId
   environment: Environment
   revision: string
+  /** Nothing need have moved: all who listen are to look again. */
+  reload?: true
 }
 
-/** What is to be kept; views go before the pointer that names them. */
+/** What is to be kept; views go before the pointer that names them, and what is told of it comes last. */
 export interface Storing {
   views?: readonly View[]
   pointer?: PointerDocument
+  event?: MoveEvent
 }
 
 /** A platform's or a tier's move: documents of tenants that are behind it are not to be served any more. */
@@ -47,8 +59,8 @@ export interface CachePort {
   readView(tenantId: TenantId, environment: Environment, viewId: ViewId): Promise<View | null>
   /** Keeps them; an older pointer never replaces a newer one. */
   store(tenantId: TenantId, environment: Environment, what: Storing): Promise<void>
-  raiseMark(mark: Mark): Promise<void>
-  publish(event: MoveEvent): Promise<void>
+  /** And then tells of it. */
+  raiseMark(mark: Mark, event?: MoveEvent): Promise<void>
   ping(): Promise<void>
   /** Takes away all that is kept of a tenant; returns how many keys that were. */
   forget(tenantId: TenantId): Promise<number>
@@ -80,6 +92,12 @@ const batchesOf = (commands: readonly RedisCommand[]): RedisCommand[][] => {
     characters += length
   }
   return batches
+}
+
+const told = ({ scope, ...event }: MoveEvent): RedisCommand => {
+  // On a channel that the tiers share with the platform.
+  const message = layerOf(scope) === "tier" ? { ...event, scope } : event
+  return ["PUBLISH", eventsChannel(scope), JSON.stringify(message)]
 }
 
 const isOvertaken = (pointer: PointerDocument, [platform, tier]: readonly (string | null)[]): boolean => {
@@ -128,7 +146,7 @@ export const createCache = (deps: {
   const storing = (
     tenantId: TenantId,
     environment: Environment,
-    { views = [], pointer }: Storing,
+    { views = [], pointer, event }: Storing,
   ): RedisCommand[] => {
     const commands = views.flatMap(({ id, chunks }) => {
       const keys = viewKeys(tenantId, id, chunks.length)
@@ -139,7 +157,7 @@ export const createCache = (deps: {
       const key = pointerKey(tenantId, environment)
       commands.push(["EVAL", SWAP_POINTER, "1", key, encodePointer(pointer), ttl, prefix])
     }
-    return commands
+    return event ? [...commands, told(event)] : commands
   }
 
   return {
@@ -171,11 +189,10 @@ export const createCache = (deps: {
         for (const batch of batchesOf(storing(tenantId, environment, what))) await ask(batch)
       })
     },
-    async raiseMark({ scope, environment, epoch, seq }) {
-      await run([["EVAL", RAISE_MARK, "1", marksKey(environment), scope, String(epoch), String(seq), ttl]])
-    },
-    async publish({ scope, ...event }) {
-      await run([["PUBLISH", eventsChannel(scope), JSON.stringify(event)]])
+    async raiseMark({ scope, environment, epoch, seq }, event) {
+      const key = marksKey(environment)
+      const raise: RedisCommand = ["EVAL", RAISE_MARK, "1", key, scope, String(epoch), String(seq), ttl]
+      await run(event ? [raise, told(event)] : [raise])
     },
     async ping() {
       await run([["PING"]])

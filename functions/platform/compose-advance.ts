@@ -16,7 +16,7 @@ export interface AdvancePlatform extends Basics {
   db: Database
   /** As the role of the few cross-tenant queries. */
   system: Database
-  publisher: Publisher
+  publisher: Pick<Publisher, "publish">
   /** Absent where a clock in the same process paces rollouts. */
   pacer: Pacer | undefined
   close(): Promise<void>

@@ -2,13 +2,17 @@ import { type Database, openDatabase } from "../../db/client.ts"
 import { type Attempts, createAttempts } from "./attempts.ts"
 import type { CachePort } from "./cache.ts"
 import { type Basics, composeBasics, composeCache, type Overrides } from "./compose.ts"
+import { createGrants, type GrantsReader } from "./grants.ts"
 import { type Ids, systemIds } from "./ids.ts"
 import { composeKeys, type Keys } from "./keys/compose-keys.ts"
+import { createLimits, LIMITS_DEADLINE_MS, type Limits } from "./limits.ts"
+import { createManagementGuard, type ManagementGuard } from "./management-guard.ts"
 import { composeMessenger, type Messenger } from "./messages/messenger.ts"
 import type { Pacer } from "./pacer.ts"
 import { pacerFor } from "./pacer-aws.ts"
 import { createPublisher, type Publisher } from "./publish.ts"
 import { pointerReading } from "./reading-postgres.ts"
+import { restSender } from "./redis-rest.ts"
 import { upstashSender } from "./redis-upstash.ts"
 import { readSettings, type Settings } from "./settings.ts"
 import { createSns, type Sns } from "./sns.ts"
@@ -35,6 +39,10 @@ export interface ManagePlatform extends Basics, Keys {
   sns: Sns
   attempts: Attempts
   tokenUses: TokenUses
+  limits: Limits
+  grants: GrantsReader
+  /** Absent where requests to what manages are not limited. */
+  managementGuard: ManagementGuard | undefined
   /** Absent where a clock in the same process paces rollouts. */
   pacer: Pacer | undefined
   close(): Promise<void>
@@ -61,6 +69,9 @@ export const composeManage = (
   const keys = composeKeys(variables, settings, { db, clock: basics.clock })
   const cache = composeCache(basics, settings, upstashSender)
   const send = upstashSender({ url: settings.redisUrl, token: settings.redisToken })
+  const counting = { url: settings.redisUrl, token: settings.redisToken, deadlineMs: LIMITS_DEADLINE_MS }
+  const limits = createLimits({ ...basics, send: restSender(counting) })
+  const grants = createGrants({ db })
   return {
     ...basics,
     ...keys,
@@ -75,6 +86,11 @@ export const composeManage = (
     sns: createSns(),
     attempts: createAttempts({ ...basics, send }),
     tokenUses: createTokenUses({ ...basics, send }),
+    limits,
+    grants,
+    managementGuard: settings.managementLimits
+      ? createManagementGuard({ ...basics, limits, grants, environments: settings.environments })
+      : undefined,
     close: async () => {
       await Promise.all([db.close(), system.close()])
     },

@@ -22,7 +22,7 @@ export interface OutcomesPlatform extends Basics {
   db: Database
   /** As the role of the few cross-tenant queries: how many tenants a wave has reached. */
   system: Database
-  publisher: Publisher
+  publisher: Pick<Publisher, "publish">
   attempts: Attempts
   /** Absent where a clock in the same process paces rollouts. */
   pacer: Pacer | undefined

@@ -25,7 +25,7 @@ export interface RelayPlatform extends Basics {
   /** Absent: nothing is sealed anew. */
   vault?: Vault | undefined
   cache: CachePort
-  publisher: Publisher
+  publisher: Pick<Publisher, "publish">
   /** Absent: no audit chain is signed. */
   signer?: CheckpointSigner | undefined
   blobs?: BlobStore | undefined

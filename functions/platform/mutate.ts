@@ -65,7 +65,7 @@ export interface Mutation extends Where {
   /** Platform admins act on suspended tenants too; so does the clock. */
   evenSuspended: boolean
   /** Throws a refusal that the rules of a change do not know of, such as a config that is not there. */
-  check?: (state: ScopeState) => void
+  check?: (state: ScopeState) => void | Promise<void>
   reply: (decided: Decided) => StampedReply
 }
 
@@ -172,7 +172,7 @@ const settle = async (platform: MutatePlatform, mutation: Mutation, runner: Runn
     if (kept) return { kind: "replayed" as const, reply: kept.reply }
     if (state.status === "suspended" && !mutation.evenSuspended)
       throw new Refusal("TENANT_SUSPENDED", `The tenant "${mutation.scope}" is suspended.`)
-    mutation.check?.(state)
+    await mutation.check?.(state)
     const context = await contextOf(platform, mutation, state, runner, more)
     if (isOutrun(state, context)) return { kind: "conflict" as const }
     const decision = decide(state, mutation.command, context)

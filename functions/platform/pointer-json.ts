@@ -20,6 +20,7 @@ export const encodePointer = (pointer: PointerDocument): string =>
     stable: pointer.stable,
     candidate: pointer.candidate,
     revoked: pointer.revoked,
+    flags: pointer.flags,
   } satisfies PointerDocument)
 
 /** How every document of this tenant × environment begins. */
@@ -51,6 +52,7 @@ const isPointer = (value: Record<string, unknown>): boolean =>
   typeof value.stable === "string" &&
   parseViewId(value.stable) !== null &&
   isCandidate(value.candidate) &&
+  (value.flags === undefined || typeof value.flags === "string") &&
   Array.isArray(value.revoked) &&
   value.revoked.every((tokenId) => typeof tokenId === "string")
 

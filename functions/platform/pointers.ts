@@ -2,10 +2,11 @@ import type { Environment } from "../../core/environment.ts"
 import type { ChunkId, ConfigKey, Layer, ReleaseId, ScopeId, TenantId, ViewId } from "../../core/ids.ts"
 import { type LayerReleases, viewsOf } from "../../core/release/arms.ts"
 import { allEntries, EMPTY_CHUNK } from "../../core/release/compile.ts"
-import { type PointerDocument, SETTLE_MS } from "../../core/release/pointer-document.ts"
+import { flagsOfArms, type PointerDocument, SETTLE_MS } from "../../core/release/pointer-document.ts"
 import type { ChunkTexts, Entry, Manifest } from "../../core/release/release.ts"
 import { formatRevision } from "../../core/release/revision.ts"
 import {
+  type CompiledView,
   compileView,
   type LayerEntries,
   type Merged,
@@ -49,17 +50,21 @@ const SHARED_MAX = 8
 const combination = (tenantId: TenantId, environment: Environment, releases: LayerReleases): string =>
   `${environment}/${tenantId}/${releases.platform}${releases.tier}${releases.tenant}`
 
+/** A view by its name, and its flags by theirs. */
+type Named = Pick<CompiledView, "id" | "flags">
+
 /** The document that this reading amounts to. */
 const documentOf = (
   address: { tenantId: TenantId; environment: Environment },
   read: PointerRead,
-  views: { stable: ViewId; candidate: ViewId | null },
+  views: { stable: Named; candidate: Named | null },
   readAtMs: number,
 ): PointerDocument => {
   const { platform, tier, tenant } = read.layers
   const rolling = [platform, tier, tenant].some(({ candidate }) => candidate !== null)
   const settled = read.movedAt === null || readAtMs - Date.parse(read.movedAt) >= SETTLE_MS
-  const candidate = viewsOf(read.layers, address.tenantId, read.tenant.tier).candidate
+  const rollout = viewsOf(read.layers, address.tenantId, read.tenant.tier).candidate
+  const candidate = rollout && views.candidate && { ...rollout, ...views.candidate }
   return {
     ...address,
     tier: read.tenant.tier,
@@ -70,16 +75,14 @@ const documentOf = (
       tier: tier.seq,
       tenant: tenant.seq,
     }),
-    stable: views.stable,
-    candidate:
-      candidate && views.candidate
-        ? {
-            view: views.candidate,
-            changeId: candidate.changeId,
-            step: candidate.step,
-            weightBp: candidate.weightBp,
-          }
-        : null,
+    stable: views.stable.id,
+    candidate: candidate && {
+      view: candidate.id,
+      changeId: candidate.changeId,
+      step: candidate.step,
+      weightBp: candidate.weightBp,
+    },
+    flags: flagsOfArms(views.stable.flags, candidate),
     moving: rolling || !settled,
     readAtMs,
     revoked: read.revoked,
@@ -93,7 +96,7 @@ export const createPointerBuilder = (deps: { reading: PointerReading; clock: Clo
     PARSED_BYTES_MAX,
     ({ bytes }) => bytes,
   )
-  const viewIds = createLru<string, ViewId>(VIEW_IDS_MAX)
+  const viewIds = createLru<string, Named>(VIEW_IDS_MAX)
   /** Releases of the platform and the tiers that were seen lately: most tenants share them. */
   const shared = createLru<Environment, readonly ReleaseId[]>(VIEW_IDS_MAX)
   /** The releases a tenant × environment was last seen to have, and the views they made. */
@@ -165,14 +168,15 @@ export const createPointerBuilder = (deps: { reading: PointerReading; clock: Clo
       const read = await reading.readPointer(tenantId, environment, known)
       if (!read) return null
       const views = new Map<ViewId, View>()
-      const viewOf = async (releases: LayerReleases): Promise<ViewId> => {
+      const viewOf = async (releases: LayerReleases): Promise<Named> => {
         const name = combination(tenantId, environment, releases)
-        const viewId = viewIds.get(name)
-        if (viewId !== undefined && hasView(viewId)) return viewId
-        const view = compileView(tenantId, environment, await merge(tenantId, read, releases))
-        viewIds.set(name, view.id)
+        const known = viewIds.get(name)
+        if (known !== undefined && hasView(known.id)) return known
+        const { flags, ...view } = compileView(tenantId, environment, await merge(tenantId, read, releases))
+        const made = { id: view.id, flags }
+        viewIds.set(name, made)
         views.set(view.id, view)
-        return view.id
+        return made
       }
       const { stable, candidate } = viewsOf(read.layers, tenantId, read.tenant.tier)
       remember(environment, [stable.platform, stable.tier])
@@ -180,7 +184,7 @@ export const createPointerBuilder = (deps: { reading: PointerReading; clock: Clo
       const candidateView = candidate && (await viewOf(candidate.releases))
       lastSeen.set(address, {
         releases: [...new Set([...Object.values(stable), ...Object.values(candidate?.releases ?? {})])],
-        views: candidateView ? [stableView, candidateView] : [stableView],
+        views: candidateView ? [stableView.id, candidateView.id] : [stableView.id],
       })
       const document = documentOf(
         { tenantId, environment },

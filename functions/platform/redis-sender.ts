@@ -5,7 +5,7 @@ export type RedisCommand =
   | readonly ["MGET", ...keys: string[]]
   | readonly ["HMGET", key: string, ...fields: string[]]
   | readonly ["SET", key: string, value: string, "EX", seconds: string]
-  | readonly ["EVAL", script: string, keyCount: "1", key: string, ...args: string[]]
+  | readonly ["EVAL", script: string, keyCount: "1" | "2", key: string, ...args: string[]]
   | readonly ["PUBLISH", channel: string, message: string]
   | readonly ["SCAN", cursor: string, "MATCH", pattern: string, "COUNT", count: string]
   | readonly ["UNLINK", ...keys: string[]]

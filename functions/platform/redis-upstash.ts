@@ -22,7 +22,11 @@ const add = (pipeline: AnyPipeline, command: RedisCommand): unknown => {
     case "SET":
       return pipeline.set(command[1], command[2], { ex: Number(command[4]) })
     case "EVAL":
-      return pipeline.eval(command[1], [command[3]], command.slice(4))
+      return pipeline.eval(
+        command[1],
+        command.slice(3, 3 + Number(command[2])),
+        command.slice(3 + Number(command[2])),
+      )
     case "SCAN":
       return pipeline.scan(command[1], { match: command[3], count: Number(command[5]) })
     case "UNLINK":

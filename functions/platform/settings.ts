@@ -3,6 +3,7 @@ import { isIP } from "node:net"
 import { isAbsolute } from "node:path"
 import type { JSONWebKeySet } from "jose"
 import { DEFAULT_ENVIRONMENTS, type Environment, parseEnvironments } from "../../core/environment.ts"
+import { parseWebOrigins } from "../../core/web-origins.ts"
 import { isDeployed, notToBeDeployed } from "./deployed.ts"
 import { type JwtIssuer, parseJwtIssuers } from "./jwt-issuers.ts"
 import { parseProcessing } from "./processing.ts"
@@ -85,6 +86,11 @@ const mebibytesOf = (text: string): number => {
   return many
 }
 
+const isOn = (text: string): boolean => {
+  if (text !== "on" && text !== "off") throw new Error("is neither on nor off")
+  return text === "on"
+}
+
 const BITS: Readonly<Record<number, number>> = { 4: 32, 6: 128 }
 
 /** Blocks of addresses, each as it was written. */
@@ -95,19 +101,6 @@ const blocksOf = (text: string): readonly string[] =>
       throw new Error("is not a list of blocks like 10.0.0.0/8,fd00::/8")
     return one.trim()
   })
-
-/** Each as a browser sends it, so that comparing is all there is to do: no wildcard, no `null`. */
-const originsOf = (text: string): readonly string[] =>
-  text.split(",").map((one) => {
-    const origin = one.trim()
-    const url = URL.parse(origin)
-    const isSafe = url?.protocol === "https:" || (url?.protocol === "http:" && LOOPBACK.test(url.hostname))
-    if (url?.origin !== origin || !isSafe || origin.includes("*"))
-      throw new Error("is not a list of origins like https://console.example.com,https://host:8443")
-    return origin
-  })
-
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
 
 const environmentsOf = (text: string): readonly Environment[] => parseEnvironments(text)
 
@@ -177,6 +170,8 @@ const DEFAULTED = {
   viewMemoryMebibytes: { variable: "HOTSWAP_VIEW_MEMORY_MIB", parse: mebibytesOf, fallback: 192 },
   /** From a tenant's deletion until all of it is destroyed. */
   eraseAfterDays: { variable: "HOTSWAP_ERASE_AFTER_DAYS", parse: daysOf, fallback: 7 },
+  /** Are a tenant's requests to what manages limited, by its tier? */
+  managementLimits: { variable: "HOTSWAP_MANAGEMENT_LIMITS", parse: isOn, fallback: true },
   /** Whose word about people is taken. */
   jwtIssuers: {
     variable: "HOTSWAP_JWT_ISSUERS",
@@ -184,7 +179,11 @@ const DEFAULTED = {
     fallback: [] as readonly JwtIssuer[],
   },
   /** Web pages of these origins may call from a browser. */
-  corsOrigins: { variable: "HOTSWAP_CORS_ORIGINS", parse: originsOf, fallback: [] as readonly string[] },
+  corsOrigins: {
+    variable: "HOTSWAP_CORS_ORIGINS",
+    parse: parseWebOrigins,
+    fallback: [] as readonly string[],
+  },
   /** Addresses that messages are sent to although they are not public. */
   outboundAllow: { variable: "HOTSWAP_OUTBOUND_ALLOW", parse: blocksOf, fallback: [] as readonly string[] },
 } as const
@@ -200,6 +199,7 @@ export type Settings<Required extends SettingName = never> = {
   readonly cacheTtlSeconds: number
   readonly viewMemoryMebibytes: number
   readonly eraseAfterDays: number
+  readonly managementLimits: boolean
   readonly outboundAllow: readonly string[]
   readonly jwtIssuers: readonly JwtIssuer[]
   readonly corsOrigins: readonly string[]

@@ -4,7 +4,9 @@ import { chunkIndex } from "../../core/release/bucket.ts"
 import { membersOf } from "../../core/release/chunk.ts"
 import {
   bothArmsTag,
+  POLL_HEADER,
   type PointerDocument,
+  pollPace,
   type Staleness,
   stalenessOf,
 } from "../../core/release/pointer-document.ts"
@@ -74,7 +76,15 @@ const answerOf = (view: View, head: string, tail: string, headers: Record<string
 })
 
 const armAnswer = (pointer: PointerDocument, view: View, arm: Arm): ArmAnswer =>
-  answerOf(view, headOf(pointer, view.id, arm), "}", headersOf(`W/"${view.id}"`, pointer.revision, arm))
+  answerOf(view, headOf(pointer, view.id, arm), "}", hotHeaders(`W/"${view.id}"`, pointer, arm))
+
+/** Functions name their headers in lower case. */
+const POLL = POLL_HEADER.toLowerCase()
+
+const hotHeaders = (etag: string, pointer: PointerDocument, arm: Arm): Record<string, string> => ({
+  ...headersOf(etag, pointer.revision, arm),
+  [POLL]: pollPace(pointer),
+})
 
 /** An entry out of a document and the views it names; parts of `former` that say the same are taken over. */
 export const entryOf = (
@@ -83,7 +93,8 @@ export const entryOf = (
   candidate: View | null,
   former: Entry | null,
 ): Entry => {
-  const same = former !== null && former.pointer.revision === pointer.revision ? former : null
+  const isSame = former?.pointer.revision === pointer.revision && former.pointer.moving === pointer.moving
+  const same = isSame ? former : null
   const stableAnswer = same?.stable.view.id === stable.id ? same.stable : armAnswer(pointer, stable, "stable")
   const characters = [stable, candidate].reduce(
     (sum, view) => sum + (view?.chunks.reduce((length, chunk) => length + chunk.length, 0) ?? 0),
@@ -119,7 +130,7 @@ export const bothOf = (entry: Entry): ArmAnswer => {
     stable.view,
     stable.head,
     `,"candidate":${JSON.stringify(difference)}}`,
-    headersOf(bothArmsTag(pointer), pointer.revision, "stable"),
+    hotHeaders(bothArmsTag(pointer), pointer, "stable"),
   )
   return entry.both
 }

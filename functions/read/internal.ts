@@ -25,9 +25,22 @@ const segmentsOf = (path: string): string[] => {
   }
 }
 
-const pointerResult = (pointers: Pointers, entry: Entry): FunctionUrlResult => {
+/** Larger ones are fetched by themselves, or by the chunk. */
+const ALONG_CHARACTERS_MAX = 65_536
+
+/** The small views that the edge, which says which it has, would have to ask for next. */
+const viewsAlong = (entry: Entry, has: string | null): { views?: Record<string, string> } => {
+  if (has === null) return {}
+  const known = has.split(",")
+  const missing = [entry.stable, entry.candidate].filter((arm) => arm && !known.includes(arm.view.id))
+  const texts = missing.map((arm) => [arm!.view.id, viewText(arm!.view)] as const)
+  return { views: Object.fromEntries(texts.filter(([, text]) => text.length <= ALONG_CHARACTERS_MAX)) }
+}
+
+const pointerResult = (pointers: Pointers, entry: Entry, has: string | null): FunctionUrlResult => {
   const { readAtMs: _, ...pointer } = entry.pointer
-  return jsonResult(200, { ...pointer, ageMs: pointers.ageMs(entry), pollMs: entry.staleness.pollMs })
+  const { pollMs } = entry.staleness
+  return jsonResult(200, { ...pointer, ageMs: pointers.ageMs(entry), pollMs, ...viewsAlong(entry, has) })
 }
 
 /** The pointer documents and views that the edge asks for. To everybody else there is no such route. */
@@ -73,6 +86,15 @@ export const createInternal = (
     }
   }
 
+  const entryFor = async (tenantId: TenantId, environment: Environment, query: URLSearchParams) => {
+    const wanted = parseRevision(query.get("atLeast") ?? "")
+    if (wanted) return await pointers.reaching(tenantId, environment, wanted)
+    const maxAgeMs = query.get("maxAgeMs")
+    const entry = await pointers.of(tenantId, environment)
+    const isTooOld = entry && maxAgeMs !== null && !(pointers.ageMs(entry) <= Number(maxAgeMs))
+    return isTooOld ? await pointers.latest(tenantId, environment) : entry
+  }
+
   return async (event) => {
     if (!isEdge(event, settings.edgeSecret)) throw routeUnknown()
     const [kind, tenantText = "", environmentText = "", viewId, index, ...rest] = segmentsOf(event.rawPath)
@@ -82,11 +104,9 @@ export const createInternal = (
     if (!tenantId || !environment) throw tenantNotFound(tenantText)
     if (kind === "view" && viewId !== undefined) return await viewResult(tenantId, environment, viewId, index)
     if (kind !== "pointer" || viewId !== undefined) throw routeUnknown()
-    const wanted = parseRevision(new URLSearchParams(event.rawQueryString).get("atLeast") ?? "")
-    const entry = await (wanted
-      ? pointers.reaching(tenantId, environment, wanted)
-      : pointers.of(tenantId, environment))
+    const query = new URLSearchParams(event.rawQueryString)
+    const entry = await entryFor(tenantId, environment, query)
     if (!entry) throw tenantNotFound(tenantText)
-    return pointerResult(pointers, entry)
+    return pointerResult(pointers, entry, query.get("has"))
   }
 }

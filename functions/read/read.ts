@@ -1,6 +1,6 @@
-import { may, type Principal, sees } from "../../core/access.ts"
-import { type Environment, parseEnvironment } from "../../core/environment.ts"
+import { may, sees } from "../../core/access.ts"
 import { Refusal } from "../../core/errors.ts"
+import { parseOfrepPath } from "../../core/flag/ofrep.ts"
 import { isTenant, parseConfigKey, parseScopeId, type ScopeId } from "../../core/ids.ts"
 import { armOf } from "../../core/release/arms.ts"
 import { STALE_HEADER } from "../../core/release/pointer-document.ts"
@@ -11,14 +11,16 @@ import { jwtVerifierOf } from "../http/jwt-door.ts"
 import { readerVerifier } from "../http/tokens.ts"
 import type { ReadPlatform } from "../platform/compose-read.ts"
 import { createPointerBuilder } from "../platform/pointers.ts"
+import { checkPointer, environmentOf } from "./checks.ts"
 import { jsonResult, matches, optionsResult, refused, routeUnknown, withHeader, withoutBody } from "./door.ts"
 import { type ArmAnswer, bothOf, bothOfKey, type Entry, valueText } from "./entry.ts"
 import { createExternalIds, isExternalId } from "./external-ids.ts"
 import { createInternal } from "./internal.ts"
+import { answeredByOfrep, createOfrep } from "./ofrep.ts"
 import { createPointers } from "./pointers.ts"
 import { createPrincipals } from "./principals.ts"
 import { type Query, queryRefusal, readQuery } from "./query.ts"
-import { configNotFound, environmentUnknown, tenantNotFound } from "./refusals.ts"
+import { configNotFound, tenantNotFound } from "./refusals.ts"
 import { type Address, createSpecialReads } from "./special.ts"
 import { unavailable } from "./unavailable.ts"
 
@@ -53,25 +55,6 @@ const mismatch = (named: string, scope: ScopeId): Refusal =>
     `X-Tenant-ID is "${named.slice(0, 100)}", but the request is about "${scope}".`,
   )
 
-/** The environment asked for, or the one a token is bound to. */
-const environmentOf = (
-  text: string | null,
-  principal: Principal,
-  environments: readonly Environment[],
-): Environment => {
-  if (text === null || text === "") {
-    if (principal.environment === null) throw queryRefusal("environment", "is missing")
-    return principal.environment
-  }
-  // Spelt as declared it costs nothing; folding case costs more than everything else here.
-  const exact = text as Environment
-  const environment = environments.includes(exact) ? exact : parseEnvironment(text, environments)
-  if (environment === null) throw environmentUnknown(text, environments)
-  if (principal.environment !== null && principal.environment !== environment)
-    throw new Refusal("FORBIDDEN", `The token is bound to ${principal.environment}.`)
-  return environment
-}
-
 const isSpecial = (query: Query): boolean =>
   query.asOf !== null || query.detail !== null || query.preview !== null
 
@@ -81,21 +64,6 @@ const checkQuery = (query: Query): void => {
     throw new Refusal("KEY_INVALID", `"${query.key.slice(0, 200)}" is not a key.`)
   if (query.targetingKey === "") throw queryRefusal("targetingKey", "is empty")
   if (query.arms !== null && query.arms !== "both") throw queryRefusal("arms", 'is not "both"')
-}
-
-/** Refuses a token that was revoked, and a suspended tenant's own tokens. */
-const checkPointer = ({ pointer }: Entry, principal: Principal): void => {
-  if (
-    pointer.revoked.length > 0 &&
-    principal.tokenId !== "startup" &&
-    pointer.revoked.includes(principal.tokenId)
-  )
-    throw new Refusal(
-      "UNAUTHENTICATED",
-      "The request carries no bearer token that is known, unexpired and not revoked.",
-    )
-  if (pointer.status === "suspended" && !principal.roles.includes("platform_admin"))
-    throw new Refusal("TENANT_SUSPENDED", `The tenant "${pointer.tenantId}" is suspended.`)
 }
 
 const answerFor = (entry: Entry, query: Query): ArmAnswer => {
@@ -186,6 +154,15 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
     return jsonResult(200, { status: "ready" })
   }
 
+  const ofrep = createOfrep({
+    settings,
+    clock,
+    pointers,
+    principals,
+    tenantOf,
+    verifyReader: readerVerifier(settings.readerPublicKeys),
+  })
+
   const route = (event: FunctionUrlEvent): Promise<FunctionUrlResult> => {
     const { rawPath } = event
     if (rawPath.startsWith(HOT)) return hot(event)
@@ -199,6 +176,11 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
   const timed = (event: FunctionUrlEvent) => startTime(LIMITS_MS.read, () => route(event))
 
   return async (event) => {
+    const asked = parseOfrepPath(event.rawPath)
+    if (asked)
+      return await answeredByOfrep(asked.key, event, log, () =>
+        startTime(LIMITS_MS.read, () => inTime(ofrep(asked.key, event))),
+      )
     try {
       const { method } = event.requestContext.http
       if (method === "GET") return await timed(event)

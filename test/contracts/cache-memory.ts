@@ -1,4 +1,3 @@
-import type { ScopeId } from "../../core/ids.ts"
 import type { PointerDocument } from "../../core/release/pointer-document.ts"
 import { isNewer, parseRevision } from "../../core/release/revision.ts"
 import { type View, verifyView } from "../../core/release/view.ts"
@@ -64,8 +63,9 @@ export const memoryCache = (clock: Clock, ttlSeconds = 300): MemoryCache => {
       if (!chunks || !verifyView(viewId, tenantId, environment, chunks)) return null
       return { id: viewId, bits: Math.log2(chunks.length), chunks }
     },
-    async store(tenantId, environment, { views = [], pointer }) {
+    async store(tenantId, environment, { views = [], pointer, event }) {
       answering()
+      if (event) cache.events.push(event)
       for (const view of views) cache.views.set(`${tenantId}/${environment}/${view.id}`, [...view.chunks])
       if (!pointer) return
       const place = `${tenantId}/${environment}`
@@ -75,26 +75,13 @@ export const memoryCache = (clock: Clock, ttlSeconds = 300): MemoryCache => {
       if (!mayReplace(pointer, live)) return
       cache.pointers.set(place, { text: encodePointer(pointer), untilMs: clock.nowMs() + ttlSeconds * 1_000 })
     },
-    async raiseMark({
-      scope,
-      environment,
-      epoch,
-      seq,
-    }: {
-      scope: ScopeId
-      environment: string
-      epoch: number
-      seq: number
-    }) {
+    async raiseMark({ scope, environment, epoch, seq }, event) {
       answering()
+      if (event) cache.events.push(event)
       const place = `${environment}/${scope}`
       const kept = marks.get(place)
       if (!kept || epoch > kept.epoch || (epoch === kept.epoch && seq > kept.seq))
         marks.set(place, { epoch, seq })
-    },
-    async publish(event) {
-      answering()
-      cache.events.push(event)
     },
     async ping() {
       answering()

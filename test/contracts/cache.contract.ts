@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest"
 import type { Environment } from "../../core/environment.ts"
-import { PLATFORM, type TenantId, type TokenId, tierScope } from "../../core/ids.ts"
+import { PLATFORM, type ScopeId, type TenantId, type TokenId, tierScope } from "../../core/ids.ts"
 import type { PointerDocument } from "../../core/release/pointer-document.ts"
 import { compileView, type View } from "../../core/release/view.ts"
 import type { CachePort } from "../../functions/platform/cache.ts"
@@ -18,12 +18,13 @@ const STAGING = "Staging" as Environment
 let tenants = 0
 const newTenant = (): TenantId => `tenant-${++tenants}` as TenantId
 
-const viewOf = (tenantId: TenantId, values: Record<string, unknown>, environment = STAGING): View =>
-  compileView(
-    tenantId,
-    environment,
-    new Map(Object.entries(values).map(([key, value]) => [key as never, { value: value as never }])),
+const viewOf = (tenantId: TenantId, values: Record<string, unknown>, environment = STAGING): View => {
+  const merged = new Map(
+    Object.entries(values).map(([key, value]) => [key as never, { value: value as never }]),
   )
+  const { flags: _, ...view } = compileView(tenantId, environment, merged)
+  return view
+}
 
 const pointerOf = (
   tenantId: TenantId,
@@ -37,6 +38,7 @@ const pointerOf = (
   revision: "0.1.1.1",
   stable: viewOf(tenantId, { a: 1 }).id,
   candidate: null,
+  flags: "0123456789abcdef",
   moving: false,
   readAtMs,
   revoked: [],
@@ -206,7 +208,9 @@ export const cacheContract = (name: string, make: () => Promise<CacheUnderTest>)
         environment: STAGING,
         revision: "0.1.1.1",
       } as const
-      await under.cache.publish(event)
+      await under.cache.store(event.scope, STAGING, { event })
+      const mark = { scope: "~tier.Pro" as ScopeId, environment: STAGING, epoch: 0, seq: 1 }
+      await under.cache.raiseMark(mark, { ...event, type: "global_config", scope: mark.scope })
       await under.cache.ping()
     })
   })

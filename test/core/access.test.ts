@@ -117,10 +117,13 @@ describe("what a principal may", () => {
         expect(may(platformAdmin, action, { scope, environment: null })).toBe(true)
   })
 
-  test("is reading views and saying how it fares, and nothing else, for a reader", () => {
+  test("is reading what it is to do, counting what it does and saying how it fares, and nothing else, for a reader", () => {
     expect(actions.filter((action) => may(principal(["reader"]), action, here))).toEqual([
       "view.read",
       "outcome.report",
+      "feature.read",
+      "limit.read",
+      "limit.consume",
     ])
   })
 
@@ -136,6 +139,7 @@ describe("what a principal may", () => {
       "tenant.suspend",
       "tenant.delete",
       "token.issue_platform",
+      "limit.reset",
     ] as const
     for (const action of ofPlatform)
       expect(may(principal([...ROLES]), action, { scope: null, environment: null })).toBe(false)

@@ -37,6 +37,7 @@ interface Printed {
   applied?: string
   delivered?: boolean
   verdict?: { kind: string }
+  flags?: unknown[]
 }
 const printed = (output: string): Printed[] =>
   output
@@ -109,6 +110,12 @@ describe.skipIf(!hasCurl)("the calls of the README, in a shell", () => {
     expect(answers).toContainEqual(expect.objectContaining({ delivered: true }))
     expect(answers).toContainEqual(expect.objectContaining({ value: { $secret: true, version: 1 } }))
     expect(answers).toContainEqual(expect.objectContaining({ value: "correct horse" }))
+    expect(answers).toContainEqual(
+      expect.objectContaining({ key: "new-checkout", variant: "on", reason: "SPLIT" }),
+    )
+    // At the edge it is there within seconds; the guides wait for it.
+    expect(answers.find(({ flags }) => flags !== undefined)?.flags).toBeInstanceOf(Array)
+    expect(answers).toContainEqual(expect.objectContaining({ action: "sync_request", allowed: true }))
     expect(answers).toContainEqual(expect.objectContaining({ ok: true, head: expect.anything() }))
     expect(received).toContain("channel.test")
   })

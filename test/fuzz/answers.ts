@@ -8,7 +8,8 @@ export type Door = "manage" | "read" | "outcomes" | "worker"
 
 export const doorOf = (path: string): Door => {
   if (path.split("?")[0] === "/api/v1/outcomes") return "outcomes"
-  return path.startsWith("/internal/") || path.startsWith("/api/v1/configs/tenant/") ? "read" : "manage"
+  const begins = ["/internal/", "/api/v1/configs/tenant/", "/ofrep/"]
+  return begins.some((prefix) => path.startsWith(prefix)) ? "read" : "manage"
 }
 
 const PROBLEM = "application/problem+json; charset=utf-8"
@@ -68,6 +69,11 @@ const ELSEWHERE = /\/\.{0,2}(?:\/|\?|$)/
 const isOfOperation = ({ kind, words, path }: FuzzRequest): boolean =>
   kind === "hostile" ? words !== "path" && words !== "method" : !(kind === "faulty" && ELSEWHERE.test(path))
 
+/** Another protocol's shape of a refusal, where the operation says that it has one. */
+const isWorded = ({ operation }: FuzzRequest, { status, headers }: Answer): boolean =>
+  operation.contentTypes(status).includes("application/json") &&
+  headers["content-type"]?.startsWith("application/json") === true
+
 export interface Fault {
   kind: "failed" | "undocumented" | "shape" | "problem" | "header" | "taken" | "altered"
   words: string
@@ -86,7 +92,7 @@ export const faultOf = (
   if (isBare(request, answer)) {
     if (answer.text !== "") return { kind: "shape", words: "a body where there is none" }
   } else if (status >= 400) {
-    const wrong = problemWith(answer, document)
+    const wrong = isWorded(request, answer) ? bodyOf(request, answer) : problemWith(answer, document)
     if (wrong !== null) return { kind: "problem", words: wrong }
   }
   if (isOfOperation(request) && request.method === request.operation.method && status < 400) {

@@ -99,7 +99,9 @@ const isRefused = ({ operation, kind, forbidden }: FuzzRequest): boolean =>
   isPlainRead(operation) || kind === "stranger" || forbidden
 
 const isForWorker = ({ path }: Operation): boolean =>
-  path.startsWith("/api/v1/configs/tenant/") || path === "/api/v1/stream" || path === "/api/v1/outcomes"
+  ["/api/v1/configs/tenant/", "/ofrep/"].some((prefix) => path.startsWith(prefix)) ||
+  path === "/api/v1/stream" ||
+  path === "/api/v1/outcomes"
 
 /** What an answer tells that later requests may name. */
 const learn = ({ told, tenants }: Scene, { operation, tenant, path }: FuzzRequest, answer: Answer): void => {

@@ -39,8 +39,22 @@ const changeBodies: readonly BodyFill[] = [
 ]
 const comments: readonly BodyFill[] = [(_others, own) => ({ comment: sentinelOf(own.slug) }), () => ({})]
 
+/** Whoever is named in a context, it is the token that says which tenant's flags there are. */
+const contexts: readonly BodyFill[] = [
+  () => ({ context: { targetingKey: "somebody" } }),
+  ...TENANTS.map(
+    (tenant): BodyFill =>
+      (others, own) => {
+        const named = tenant(others, own)
+        return { tenantId: named, context: { targetingKey: "somebody", tenantId: named, tenant: named } }
+      },
+  ),
+]
+
 /** For every operation with a body, what it is sent. One that is not here has no case, and that is a failure. */
 export const BODIES: Readonly<Record<string, readonly BodyFill[]>> = {
+  ofrepEvaluateFlags: contexts,
+  ofrepEvaluateFlag: contexts,
   createTenant: TENANTS.map((tenant) => (others, own) => ({
     name: "another",
     tenantId: tenant(others, own),
@@ -82,6 +96,13 @@ export const BODIES: Readonly<Record<string, readonly BodyFill[]>> = {
     (_others, own) => ({ value: sentinelOf(own.slug) }),
     ({ slug }) => ({ value: 1, tenantId: slug }),
   ],
+  // Refused wherever they are sent, so that no row of the asker's own holds another's name afterwards.
+  setFlag: [
+    ({ key }) => ({ enabled: true, prerequisites: [{ flag: key, variants: ["on"] }] }),
+    ({ slug }) => ({ enabled: "yes", tenantId: slug }),
+  ],
+  evaluateFlag: [() => ({ context: { targetingKey: "somebody" } }), ({ slug }) => ({ tenantId: slug })],
+  explainFlag: [() => ({ context: { targetingKey: "somebody" } }), ({ slug }) => ({ tenantId: slug })],
   rollBackConfig: [() => ({ toVersion: 1 }), () => ({ toVersion: 2 })],
   promoteConfig: [() => ({ targetEnvironment: "QA" }), ({ slug }) => ({ targetEnvironment: `${slug}:QA` })],
   submitChange: changeBodies,
@@ -140,6 +161,16 @@ export const BODIES: Readonly<Record<string, readonly BodyFill[]>> = {
     ({ slug }) => ({ type: "webhook", url: "nowhere", tenantId: slug }),
   ],
   putChannel: [() => ({ url: "nowhere" })],
+  reload: [
+    ...TENANTS.map(
+      (tenant): BodyFill =>
+        (others, own) => ({ tenantId: tenant(others, own), type: "tenant_config" }),
+    ),
+    () => ({ type: "feature_flag" }),
+  ],
+  // More than a limit ever lets through: nothing is counted, so that no answer hangs on when it was asked for.
+  checkLimit: [() => ({ amount: 1_000_000 })],
+  consumeLimit: [() => ({ amount: 1_000_000 }), ({ slug }) => ({ amount: 1_000_000, tenantId: slug })],
   remindApprovers: [() => ({})],
   testChannel: [() => ({})],
   retryDelivery: [() => ({})],

@@ -59,6 +59,8 @@ export const PATH_PARAMETERS: Readonly<Record<string, readonly (Fill | { raw: Fi
   deliveryId: [({ delivery }) => delivery],
   environment: ENVIRONMENTS.map((environment) => () => environment),
   name: [({ slug }) => slug, () => "reference.js"],
+  key: [({ key }) => key, (_, own) => own.key, () => "switch"],
+  action: [() => "sync_request", ({ slug }) => slug],
 }
 
 /** Which list's cursors an operation takes. */
@@ -66,6 +68,7 @@ const LISTS: Readonly<Record<string, string>> = {
   listTenants: "tenants",
   listTokens: "tokens",
   listConfigs: "configs",
+  listFlags: "flags",
   listVersions: "versions",
   listChanges: "changes",
   listApprovals: "changes",
@@ -104,6 +107,11 @@ export const QUERY_PARAMETERS: Readonly<Record<string, readonly Fill[]>> = {
   status: [],
   tier: [],
   cursor: [],
+  flagConfigEtag: [() => "0.0.0.1"],
+  flagConfigLastModified: [() => "1"],
+  eventStreams: [() => "none"],
+  // Made by nobody, for another's tenant.
+  ticket: [({ slug }) => `1.${btoa(JSON.stringify([slug, "Production"]))}.${"0".repeat(64)}`],
 }
 
 const REQUIRED_QUERY: Readonly<Record<string, Fill>> = {

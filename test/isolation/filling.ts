@@ -83,12 +83,17 @@ export const fill = async (world: World, slug: string): Promise<Filled> => {
     return made.body
   }
   const key = `only.${slug}`
-  const edits = ["limit", key].map((name) => ({
-    key: name,
-    value: `${sentinel}.${name}`,
-    description: sentinel,
-    owner: sentinel,
-  }))
+  const about = { description: sentinel, owner: sentinel }
+  const flag = {
+    state: "ENABLED",
+    variants: { on: sentinel },
+    defaultVariant: "on",
+    metadata: { of: sentinel },
+  }
+  const edits = [
+    ...["limit", key].map((name) => ({ key: name, value: `${sentinel}.${name}`, ...about })),
+    { key: "switch", value: flag, ...about },
+  ]
   const direct = { strategy: { type: "direct" } }
   await submit("Development", edits, direct, { "idempotency-key": `idem.${slug}` })
   for (const environment of ["QA", "Staging"]) await submit(environment, edits, direct)

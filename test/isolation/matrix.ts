@@ -57,7 +57,7 @@ export const operationsOf = (document: { paths: Record<string, Record<string, un
           .map(({ name, required = false }) => ({ name, required })),
         headers: parameters.filter((one) => one.in === "header").map(({ name }) => name.toLowerCase()),
         hasBody: operation.requestBody !== undefined || operationId === "reportOutcomes",
-        alsoAtOrigin: operationId === "readTenantConfigs",
+        alsoAtOrigin: ["readTenantConfigs", "ofrepEvaluateFlags", "ofrepEvaluateFlag"].includes(operationId),
       }
     }),
   )

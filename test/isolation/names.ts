@@ -58,6 +58,7 @@ const positionsOf = (names: Names): Readonly<Record<string, string>> => ({
   tokens: tokenOf(names, 0),
   deliveries: names.delivery,
   configs: names.key,
+  flags: names.key,
   tenants: names.slug,
 })
 

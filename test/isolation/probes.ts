@@ -22,6 +22,8 @@ const masked = (got: Got, atoms: readonly string[], isRead: boolean): string => 
     .replace(CALL, "§call§")
     .replace(/(made|probe)\.\d+/g, "#")
     .replace(/^retry: \d+/m, "#")
+    // A ticket says until when it is good; a tag hashes what was sent, with the names in it.
+    .replace(/(?<=ticket=)[\w.-]+|(?<=etag: W\/")[0-9a-f]{32}(\.\d{10})?(?=")/g, "#")
   return !isRead && got.status < 300 ? text.replace(MADE, "#") : text
 }
 
@@ -45,7 +47,8 @@ const NAMED: Readonly<Record<Whose, readonly string[]>> = {
 
 /** The sample takes some of everything: of each place of each operation at least what one gets who may do something there. */
 const alwaysFor = ({ id }: Operation, places: readonly string[]): string => {
-  if (["readTenantConfigs", "streamRevisions", "reportOutcomes"].includes(id)) return "alder reader"
+  if (["readTenantConfigs", "streamRevisions", "reportOutcomes"].includes(id) || id.startsWith("ofrep"))
+    return "alder reader"
   // Such a key is its subject's: of one who is called the same elsewhere.
   return places.includes("header idempotency-key") ? "alder build" : "alder all"
 }

@@ -26,10 +26,15 @@ interface Attempt {
 type Attack = (mallory: Mallory, pick: (among: readonly string[]) => string) => Attempt
 
 const ENVIRONMENT = "Production"
-const KEYS = ["limit", "other", "new.key"]
+/** What the platform granted her tenant, in Staging as well. */
+const GRANT = { key: "limit.command", value: { max: 3, windowMs: 60_000 } }
+const KEYS = ["limit", "other", "new.key", GRANT.key, "feature.unlimitedCommands"]
 const ROLES = ["viewer", "engineer", "manager", "compliance", "tenant_admin"]
 
 const id = (key: string) => `mallory:${ENVIRONMENT}:${key}`
+/** What she would have a key be: of what is granted, without limit. */
+const wished = (key: string, number: number): unknown =>
+  key.startsWith("limit.") ? { max: -1, windowMs: 60_000 } : key.startsWith("feature.") || number
 const post = (path: string, body: unknown = {}): Attempt => ({ method: "POST", path, body })
 const onChange =
   (action: string, body: unknown = {}): Attack =>
@@ -68,7 +73,13 @@ export const BESIDE: readonly string[] = [
   "retryDelivery",
   "setAuditRetention",
   "reviewAccess",
+  "checkLimit",
+  "consumeLimit",
+  "resetLimit",
+  "reload",
   "exportPerson",
+  "evaluateFlag",
+  "explainFlag",
 ]
 
 /** Every route that alters something, by the name it has in the reference, as somebody would use it who wants past the approvals. */
@@ -80,12 +91,21 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
       key: `made.${++mallory.count}`,
       value: 666,
     }),
-  editConfig: (mallory, pick) => ({
-    method: "PUT",
-    path: `/api/v1/configs/${id(pick(KEYS))}`,
-    body: { value: ++mallory.count + 1_000, locked: true },
-  }),
+  editConfig: (mallory, pick) => {
+    const key = pick(KEYS)
+    const body = { value: wished(key, ++mallory.count + 1_000), locked: true }
+    return { method: "PUT", path: `/api/v1/configs/${pick([id(key), `mallory:Staging:${key}`])}`, body }
+  },
   deleteConfig: (_mallory, pick) => ({ method: "DELETE", path: `/api/v1/configs/${id(pick(KEYS))}` }),
+  setFlag: (mallory, pick) => ({
+    method: "PUT",
+    path: `/api/v1/tenants/mallory/flags/${pick([...KEYS, "flag"])}?environment=${ENVIRONMENT}`,
+    body: { enabled: true, percentage: ++mallory.count % 100, locked: true },
+  }),
+  deleteFlag: (_mallory, pick) => ({
+    method: "DELETE",
+    path: `/api/v1/tenants/mallory/flags/${pick([...KEYS, "flag"])}?environment=${ENVIRONMENT}`,
+  }),
   rollBackConfig: (_mallory, pick) =>
     post(`/api/v1/configs/${id(pick(KEYS))}/rollback`, { toVersion: Number(pick(["1", "2"])) }),
   promoteConfig: (_mallory, pick) =>
@@ -95,7 +115,8 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     }),
   submitChange: (mallory, pick) => {
     const { changes } = mallory
-    const edits = [{ key: pick(KEYS), value: ++mallory.count + 2_000 }]
+    const key = pick(KEYS)
+    const edits = [{ key, value: wished(key, ++mallory.count + 2_000) }]
     const strategy = STRATEGIES[mallory.count % STRATEGIES.length]
     return {
       ...post("/api/v1/changes", {
@@ -175,6 +196,27 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
 
 const ALL = [...ROLES]
 
+/** The platform's word on what the tenant may, between two changes of the tenant's own. */
+const grant = async (
+  world: World,
+  tenantId: string,
+  honest: Readonly<Record<"engineer" | "manager" | "compliance", string>>,
+): Promise<string> => {
+  const edits = [GRANT]
+  await must(
+    world.call("POST", "/api/v1/changes", { body: { tenantId, environment: "Staging", edits } }),
+    202,
+  )
+  const body = { tenantId, environment: ENVIRONMENT, edits, strategy: { type: "direct" } }
+  const made = await must(world.call("POST", "/api/v1/changes", { body }), 202)
+  for (const role of ["engineer", "manager", "compliance"] as const)
+    await must(
+      world.call("POST", `/api/v1/approvals/${made.body.changeId}/approve`, { token: honest[role] }),
+      200,
+    )
+  return String(made.body.changeId)
+}
+
 /** A tenant whose Production holds what two honest chains approved, and Mallory with a token of every role. */
 const createScene = async (world: World): Promise<Mallory> => {
   const tenantId = "mallory"
@@ -199,6 +241,7 @@ const createScene = async (world: World): Promise<Mallory> => {
         200,
       )
     changes.push(String(made.body.changeId))
+    if (value === 1) changes.push(await grant(world, tenantId, honest))
   }
   // And one that is approved, to start in a week: nobody may bring it forward, or alter it, without those who approved.
   const startAt = new Date(world.platform.clock.nowMs() + 6 * 24 * 3_600_000).toISOString()
@@ -211,6 +254,13 @@ const createScene = async (world: World): Promise<Mallory> => {
     )
   changes.push(String(planned.body.changeId))
   return { world, tenantId, tokens: [all], changes, releases: [], count: 0 }
+}
+
+/** What is granted in Staging, where she needs nobody to agree with the rest. */
+const grantedInStaging = async ({ world, tenantId }: Mallory): Promise<unknown> => {
+  const path = `/api/v1/configs?tenantId=${tenantId}&environment=Staging&prefix=limit.`
+  const { body } = await must(world.call<{ items: { key: string; value: unknown }[] }>("GET", path), 200)
+  return body.items.map(({ key, value }) => ({ key, value }))
 }
 
 interface Served {
@@ -234,8 +284,10 @@ const served = async ({ world, tenantId }: Mallory): Promise<Served> => {
   }
 }
 
-/** What honest people approved, in the order it went live. */
-const LAWFUL: readonly Record<string, unknown>[] = [{}, { limit: 1, other: 1 }, { limit: 2, other: 2 }]
+/** What honest people approved, in the order it went live; what was granted stays, however far back she goes. */
+const LAWFUL: readonly Record<string, unknown>[] = [{}, { limit: 1, other: 1 }, { limit: 2, other: 2 }].map(
+  (approved) => ({ ...approved, [GRANT.key]: GRANT.value }),
+)
 
 const hasBrokenGlass = async ({ world, tenantId }: Mallory): Promise<boolean> => {
   const path = `/api/v1/audit?tenantId=${tenantId}&action=change.break_glass&limit=1`
@@ -262,6 +314,8 @@ const HER_OWN: ReadonlySet<string> = new Set([
   "createConfig",
   "editConfig",
   "deleteConfig",
+  "setFlag",
+  "deleteFlag",
   "rollBackConfig",
   "promoteConfig",
   "submitChange",
@@ -341,6 +395,7 @@ export const tryToBypass = async (options: {
           else tally.refused++
         }
       }
+      expect(await grantedInStaging(mallory), JSON.stringify(calls)).toEqual([GRANT])
       expect(await hasBrokenGlass(mallory)).toBe(false)
     } finally {
       await world.close()

@@ -1,6 +1,9 @@
 import { once } from "node:events"
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import { pipeline } from "node:stream/promises"
+import { isTenant, type ScopeId } from "../../core/ids.ts"
+import { eventsChannel } from "../../functions/platform/cache-keys.ts"
 
 /** Stands before a Redis that speaks Upstash's protocol, and counts who listens to it. */
 export interface RedisProxy {
@@ -10,11 +13,28 @@ export interface RedisProxy {
   subscriptions(): { open: number; total: number }
   /** Down: whatever is open breaks off, and whoever comes is hung up on. */
   set(state: "up" | "down"): void
-  publish(scope: string, move: { type?: string; environment?: string; revision: string }): Promise<void>
+  publish(
+    scope: string,
+    move: { type?: string; environment?: string; revision: string; reload?: true },
+  ): Promise<void>
   close(): Promise<void>
 }
 
-export const startRedisProxy = async (redis: { url: string; token: string }): Promise<RedisProxy> => {
+/** Events of a subscription one by one, or what is made of them. */
+async function* altered(given: IncomingMessage, alter: (event: string) => readonly string[]) {
+  let rest = ""
+  for await (const piece of given.setEncoding("utf8")) {
+    const events = (rest + String(piece)).split("\n\n")
+    rest = events.pop()!
+    for (const event of events) for (const one of alter(event)) yield `${one}\n\n`
+  }
+}
+
+export const startRedisProxy = async (
+  redis: { url: string; token: string },
+  /** What a subscriber gets for each event that Redis sends: nothing, the same twice, one from before. */
+  alter?: (event: string) => readonly string[],
+): Promise<RedisProxy> => {
   const target = new URL(redis.url)
   const open = new Set<ServerResponse>()
   let total = 0
@@ -40,7 +60,9 @@ export const startRedisProxy = async (redis: { url: string; token: string }): Pr
       },
       (given) => {
         answer.writeHead(given.statusCode!, given.headers)
-        given.pipe(answer)
+        const isSubscription = open.has(answer)
+        if (alter && isSubscription) pipeline(altered(given, alter), answer).catch(() => answer.destroy())
+        else given.pipe(answer)
       },
     )
     onward.once("error", () => answer.destroy())
@@ -59,12 +81,18 @@ export const startRedisProxy = async (redis: { url: string; token: string }): Pr
       state = next
       if (next === "down") server.closeAllConnections()
     },
-    publish: async (scope, { type = "tenant_config", environment = "Production", revision }) => {
-      const message = JSON.stringify({ type, environment, revision })
+    publish: async (scope, { type = "tenant_config", environment = "Production", revision, ...more }) => {
+      const message = JSON.stringify({
+        type,
+        environment,
+        revision,
+        ...more,
+        ...(isTenant(scope as ScopeId) ? {} : { scope }),
+      })
       const answer = await fetch(redis.url, {
         method: "POST",
         headers: { authorization: `Bearer ${redis.token}` },
-        body: JSON.stringify(["PUBLISH", `hotswap:{${scope}}:events`, message]),
+        body: JSON.stringify(["PUBLISH", eventsChannel(scope as ScopeId), message]),
       })
       if (answer.status !== 200) throw new Error(await answer.text())
     },

@@ -3,8 +3,8 @@ import type { AddressInfo } from "node:net"
 import type { Environment } from "../../core/environment.ts"
 import type { ConfigKey, TenantId } from "../../core/ids.ts"
 import type { Json } from "../../core/json.ts"
-import type { PointerDocument } from "../../core/release/pointer-document.ts"
-import { compileView, type View, viewText } from "../../core/release/view.ts"
+import { flagsOfArms, type PointerDocument } from "../../core/release/pointer-document.ts"
+import { type CompiledView, compileView, viewText } from "../../core/release/view.ts"
 
 /** What the edge tells the origins that it is. */
 export const EDGE_SECRET = "the-secret-between-edge-and-origin"
@@ -52,9 +52,11 @@ export interface ScriptedOrigin {
   close(): Promise<void>
 }
 
+type Rollout = NonNullable<PointerDocument["candidate"]>
+
 const CHANGE = "acme:chg_00000000000070008000000000000001"
 
-const viewOf = (tenantId: string, environment: string, configs: Configs): View => {
+const viewOf = (tenantId: string, environment: string, configs: Configs): CompiledView => {
   const merged = new Map(Object.entries(configs).map(([key, value]) => [key as ConfigKey, { value }]))
   return compileView(tenantId as TenantId, environment as Environment, merged)
 }
@@ -117,12 +119,12 @@ export const startOrigin = async (): Promise<ScriptedOrigin> => {
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
 
-  const keepView = (tenantId: string, environment: string, configs: Configs): string => {
+  const keepView = (tenantId: string, environment: string, configs: Configs): CompiledView => {
     const view = viewOf(tenantId, environment, configs)
     const name = `${tenantId}/${environment}/${view.id}`
     views.set(name, viewText(view))
     for (const [index, chunk] of view.chunks.entries()) views.set(`${name}/${index}`, chunk)
-    return view.id
+    return view
   }
 
   const origin: ScriptedOrigin = {
@@ -135,6 +137,12 @@ export const startOrigin = async (): Promise<ScriptedOrigin> => {
       const { candidate } = script
       const other = candidate ? keepView(tenantId, environment, candidate.configs) : null
       const name = `${tenantId}/${environment}`
+      const rollout = candidate && {
+        view: other!.id,
+        changeId: candidate.changeId ?? CHANGE,
+        step: candidate.step ?? 0,
+        weightBp: candidate.weightBp,
+      }
       pointers.delete(`${name}?told`)
       pointers.set(script.toWhoKnows ? `${name}?told` : name, {
         tenantId,
@@ -142,21 +150,15 @@ export const startOrigin = async (): Promise<ScriptedOrigin> => {
         tier: script.tier ?? "Free",
         status: script.status ?? "active",
         revision: script.revision ?? "1.0.0.1",
-        stable,
-        candidate: candidate
-          ? {
-              view: other,
-              changeId: candidate.changeId ?? CHANGE,
-              step: candidate.step ?? 0,
-              weightBp: candidate.weightBp,
-            }
-          : null,
+        stable: stable.id,
+        candidate: rollout ?? null,
+        flags: flagsOfArms(stable.flags, rollout ? { ...(rollout as Rollout), flags: other!.flags } : null),
         moving: script.moving ?? false,
         revoked: script.revoked ?? [],
         ageMs: script.ageMs ?? 0,
         pollMs: 10_000,
       })
-      return { stable, candidate: other }
+      return { stable: stable.id, candidate: other?.id ?? null }
     },
     answers: (path, answer) => void own.set(path, answer),
     holds: (prefix) => {

@@ -2,7 +2,7 @@
 export interface StreamEvent {
   type: string
   id: string
-  data: { revision: string }
+  data: { revision: string; reload?: true }
 }
 
 /** Reads a stream of events as an `EventSource` would (HTML standard, section 9.2), but with headers of its own. */

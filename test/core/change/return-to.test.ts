@@ -99,6 +99,31 @@ describe("rolling back to", () => {
     expect(world.pointer.stable).toBe(releases[0])
   })
 
+  test.each(["before it", "the change before it", "before it, among many"])(
+    "keeps what the tenant is granted when it goes back once more: %s",
+    (how) => {
+      const world = new World()
+      const many = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`k${n}`, "x".repeat(500)]))
+      world.set(how.endsWith("many") ? { ...many, early: 1 } : { early: 1 })
+      world.pass(MINUTE_MS)
+      const middle = world.set({ plain: 1 })
+      const before = world.pointer.stable
+      world.pass(MINUTE_MS)
+      const limit = { max: 3, windowMs: 60_000 }
+      const granted = world.set({ "limit.command": limit }, { mayGrant: true })
+      world.pass(MINUTE_MS)
+      world.set({ other: 2 })
+      world.pass(MINUTE_MS)
+      world.do(to({ toRelease: before }))
+      expect([world.value("limit.command"), world.value("plain")]).toEqual([limit, 1])
+      world.pass(MINUTE_MS)
+      if (how.startsWith("the change")) world.do({ type: "rollback", changeId: middle, actor })
+      else world.do(to())
+      expect([world.value("limit.command"), world.value("plain")]).toEqual([limit, undefined])
+      expect([world.value("early"), world.stateOf(granted)]).toEqual([1, "live"])
+    },
+  )
+
   test("a state whose moves were read later than the rest is a conflict, and decided anew", () => {
     const { world } = three()
     const { pointer } = world

@@ -1,12 +1,17 @@
 import { expect, test } from "vitest"
 import { Flags } from "../../../core/flag/flags.ts"
-import { GOLDEN, GOLDEN_SECONDS } from "../../golden/golden.ts"
+import { GOLDEN, goldenAt } from "../../golden/golden.ts"
 
-test.each(GOLDEN)("$name", ({ flags, flag, context, expected }) => {
+const evaluations = [
+  ...GOLDEN,
+  ...goldenAt(1_900_000_000).flatMap((view) => view.cases.filter((one) => one.isTimed)),
+]
+
+test.each(evaluations)("$name", ({ flags, flag, context, nowSeconds, expected }) => {
   const { errorMessage, ...evaluation } = new Flags(new Map(Object.entries(flags))).evaluate(
     flag,
     context,
-    GOLDEN_SECONDS,
+    nowSeconds,
   )
   expect(evaluation).toEqual({ metadata: {}, ...expected })
   expect(errorMessage === undefined).toBe(expected.errorCode === undefined)

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import type { Environment } from "../../../core/environment.ts"
 import type { ConfigKey, TenantId } from "../../../core/ids.ts"
 import { LAST_KNOWN_GOOD_MS, type PointerDocument } from "../../../core/release/pointer-document.ts"
+import { parseRevision } from "../../../core/release/revision.ts"
 import { compileView, type View } from "../../../core/release/view.ts"
 import type { LastKnownGood } from "../../../functions/edge/last-known-good.ts"
 import type { Origin } from "../../../functions/edge/origin.ts"
@@ -26,6 +27,8 @@ interface World {
   says: Partial<PointerDocument> & { ageMs: number }
   /** Reads as the Worker does, and lets what goes on behind the answer end. */
   read(): Promise<{ how: "at once" | "after waiting"; answer: Reading | "absent" | "unreachable" }>
+  /** Reads as a client does that says what it has. */
+  readAtLeast(revision: string): Promise<string>
   pass(ms: number): void
 }
 
@@ -46,12 +49,13 @@ const createWorld = (): World => {
       asked++
       if (!world.isUp) return "unreachable"
       const { ageMs, ...told } = world.says
-      return {
+      const document = {
         ...{ tenantId: SCOPE.tenantId, environment: SCOPE.environment, tier: "Free", status: "active" },
         ...{ revision: "1.0.0.1", stable: view.id, candidate: null, moving: false, revoked: [] },
         ...told,
         readAtMs: Date.now() - ageMs,
-      }
+      } as PointerDocument
+      return { document, views: [] }
     },
     view: async () => (world.isUp ? view.chunks[0]! : "unreachable"),
   }
@@ -77,6 +81,11 @@ const createWorld = (): World => {
       const answer = ready ?? (await pointers.obtain(SCOPE, caller))
       while (behind.length > 0) await behind.shift()
       return { how: ready ? "at once" : "after waiting", answer }
+    },
+    readAtLeast: async (revision) => {
+      const answer = await pointers.reach(SCOPE, parseRevision(revision)!, caller)
+      while (behind.length > 0) await behind.shift()
+      return typeof answer === "string" ? answer : answer.pointer.document.revision
     },
     pass: (ms) => vi.setSystemTime(Date.now() + ms),
   }
@@ -104,6 +113,17 @@ describe.each([
 ])("a pointer $what", ({ moving, freshMs, boundMs }) => {
   beforeEach(() => {
     world.says = { ageMs: 0, moving }
+  })
+
+  test("grows no older for whoever says what he has already", async () => {
+    await world.read()
+    world.says = { ageMs: 0, moving, revision: "1.0.0.2" }
+    world.pass(freshMs + 1)
+    expect(await world.readAtLeast("1.0.0.1")).toBe("1.0.0.1")
+    expect(await world.readAtLeast("1.0.0.1")).toBe("1.0.0.2")
+    world.says = { ageMs: 0, moving, revision: "1.0.0.3" }
+    world.pass(boundMs + 1)
+    expect(await world.readAtLeast("1.0.0.1")).toBe("1.0.0.3")
   })
 
   test(`is served without asking anyone until it is ${freshMs} ms old`, async () => {

@@ -8,6 +8,7 @@ import type { HeldPointer } from "../../../functions/edge/pointer.ts"
 import type { Reading } from "../../../functions/edge/pointers.ts"
 import type { Hear, Hint, Push } from "../../../functions/edge/push.ts"
 import { scopeOf } from "../../../functions/edge/scope.ts"
+import { eventText } from "../../../functions/edge/stream-events.ts"
 import { runSession } from "../../../functions/edge/stream-session.ts"
 
 // Only the clock, the origin and the hub are not as deployed: what is stated in seconds is not waited for.
@@ -29,7 +30,10 @@ const createOrigin = () => {
     revoked: [] as TokenId[],
     status: "active" as "active" | "suspended",
     answer: null as "absent" | "unreachable" | null,
+    flags: undefined as string | undefined,
     asked: 0,
+    /** From when on what PostgreSQL says was wanted. */
+    since: [] as number[],
     wanted: [] as Revision[],
   }
   const reading = (text: string): Reading | "absent" | "unreachable" => {
@@ -39,7 +43,7 @@ const createOrigin = () => {
       revision: revisionOf(text),
       staleness: stalenessOf(origin),
       revoked: new Set(origin.revoked),
-      document: { status: origin.status, tier: "Pro" },
+      document: { revision: text, status: origin.status, tier: "Pro", flags: origin.flags },
     }
     return { pointer: pointer as unknown as HeldPointer, staleMs: null }
   }
@@ -48,10 +52,14 @@ const createOrigin = () => {
     origin.wanted.push(wanted)
     return reading(origin.revision)
   }
-  return { origin, pointers: { obtain: plain, renew: plain, reach } }
+  const reread = async (_scope: unknown, sinceMs: number) => {
+    origin.since.push(sinceMs)
+    return reading(origin.revision)
+  }
+  return { origin, pointers: { obtain: plain, renew: plain, reach, reread } }
 }
 
-const start = (options: { told?: string; expiresAtMs?: number; reads?: boolean } = {}) => {
+const start = (options: { told?: string; flags?: string; expiresAtMs?: number; reads?: boolean } = {}) => {
   const { origin, pointers } = createOrigin()
   const outlet = createOutlet()
   let text = ""
@@ -73,7 +81,8 @@ const start = (options: { told?: string; expiresAtMs?: number; reads?: boolean }
       },
       caller: { waitUntil: () => {}, trace: () => null },
       outlet,
-      told: revisionOf(options.told ?? "1.0.0.1"),
+      told: { revision: revisionOf(options.told ?? "1.0.0.1"), flags: options.flags },
+      textOf: eventText,
       endsAtMs: START_MS + HOUR_MS,
     },
   )
@@ -86,7 +95,9 @@ const start = (options: { told?: string; expiresAtMs?: number; reads?: boolean }
     push: (heard: Hint, tier?: string) => hint(heard, tier),
     isOpen: () => !outlet.gone.aborted,
     text: () => text,
-    ids: () => [...text.matchAll(/^id: (.*)$/gm)].map(([, id]) => id),
+    /** Each revision once, however many events told of it. */
+    ids: () => [...new Set([...text.matchAll(/^id: (.*)$/gm)].map(([, id]) => id))],
+    types: () => [...text.matchAll(/^event: (.*)$/gm)].map(([, type]) => type),
     over: Promise.all([over, reading]),
   }
 }
@@ -98,7 +109,8 @@ afterEach(() => void vi.useRealTimers())
 
 describe("a stream", () => {
   test("has a comment every 15 seconds in which there was no event", async () => {
-    const stream = start()
+    const stream = start({ flags: "" })
+    stream.origin.flags = ""
     await pass(15_000)
     expect(stream.text()).toBe(":\n\n")
     await pass(7_000)
@@ -133,7 +145,8 @@ describe("a stream", () => {
   })
 
   test("that nobody reads is dropped when 64 KiB wait for its reader", async () => {
-    const stream = start({ reads: false })
+    const stream = start({ reads: false, flags: "" })
+    stream.origin.flags = ""
     const tell = async (i: number) => {
       stream.origin.revision = `1.0.0.${i}`
       stream.push(revisionOf(stream.origin.revision))
@@ -150,27 +163,111 @@ describe("a stream", () => {
 
   test("never tells anything older, nor the same again", async () => {
     const stream = start({ told: "1.0.0.5" })
+    const tell = () => [...stream.text().matchAll(/^id: (.*)$/gm)].map(([, id]) => id)
+    stream.origin.flags = "same"
     for (const revision of ["1.0.0.4", "1.0.0.5", "1.0.0.6", "1.0.0.5", "1.0.0.6", "1.0.0.7"]) {
       stream.origin.revision = revision
       stream.push("look")
       await pass(1)
     }
-    expect(stream.ids()).toEqual(["1.0.0.6", "1.0.0.7"])
+    expect(tell()).toEqual(["1.0.0.6", "1.0.0.7"])
   })
 
   test("says which of the layers moved", async () => {
-    const stream = start()
+    const stream = start({ flags: "" })
+    stream.origin.flags = ""
     for (const revision of ["1.1.0.1", "1.1.2.1", "1.1.2.2", "2.0.0.1"]) {
       stream.origin.revision = revision
       stream.push("look")
       await pass(1)
     }
-    expect([...stream.text().matchAll(/^event: (.*)$/gm)].map(([, type]) => type)).toEqual([
-      "global_config",
-      "global_config",
+    expect(stream.types()).toEqual(["global_config", "global_config", "tenant_config", "tenant_config"])
+  })
+})
+
+describe("flags", () => {
+  const move = async (stream: ReturnType<typeof start>, revision: string, flags: string | undefined) => {
+    Object.assign(stream.origin, { revision, flags })
+    stream.push(revisionOf(revision))
+    await pass(1)
+  }
+
+  test("are told of as well where there are others, or they say something else, and else not", async () => {
+    const stream = start({ flags: "a" })
+    await move(stream, "1.0.0.2", "b")
+    await move(stream, "1.0.0.3", "b")
+    await move(stream, "1.1.0.3", "b+c/change/1000")
+    expect(stream.types()).toEqual([
       "tenant_config",
+      "feature_flag",
       "tenant_config",
+      "global_config",
+      "feature_flag",
     ])
+    expect(stream.ids()).toEqual(["1.0.0.2", "1.0.0.3", "1.1.0.3"])
+  })
+
+  test("may have changed where nobody can tell", async () => {
+    const stream = start()
+    await move(stream, "1.0.0.2", "a")
+    await move(stream, "1.0.0.3", undefined)
+    await move(stream, "1.0.0.4", "a")
+    expect(stream.types().filter((type) => type === "feature_flag")).toHaveLength(3)
+  })
+
+  test("of what was told already may become known later", async () => {
+    const stream = start()
+    await move(stream, "1.0.0.1", "a")
+    await move(stream, "1.0.0.2", "a")
+    expect(stream.types()).toEqual(["tenant_config"])
+  })
+})
+
+describe("a reload", () => {
+  test("is told with the revision there is, though nothing moved, and only once it is sure that nothing did", async () => {
+    const stream = start({ flags: "" })
+    await pass(5)
+    stream.push({ reload: "feature_flag" })
+    await pass(1)
+    expect(stream.origin.since).toEqual([START_MS + 5])
+    expect(stream.text()).toBe(
+      'event: feature_flag\nid: 1.0.0.1\ndata: {"revision":"1.0.0.1","reload":true}\n\n',
+    )
+    await pass(14_000)
+    expect(stream.types()).toHaveLength(1)
+  })
+
+  test("that finds something newer tells that it moved, too", async () => {
+    const stream = start({ flags: "" })
+    stream.origin.flags = ""
+    await pass(5)
+    stream.origin.revision = "1.0.0.2"
+    stream.push({ reload: "global_config" })
+    await pass(1)
+    expect(stream.types()).toEqual(["tenant_config", "global_config"])
+    expect(stream.ids()).toEqual(["1.0.0.2"])
+  })
+
+  test("never tells of anything older than was told", async () => {
+    const stream = start({ told: "1.0.0.5" })
+    stream.origin.revision = "1.0.0.4"
+    stream.push({ reload: "tenant_config" })
+    await pass(1)
+    expect(stream.ids()).toEqual(["1.0.0.5"])
+  })
+
+  test("while there is no origin is told when it is back, and of another tier not at all", async () => {
+    const stream = start()
+    await pass(1)
+    stream.push({ reload: "tenant_config" }, "~tier.Free")
+    await pass(1)
+    stream.origin.answer = "unreachable"
+    stream.push({ reload: "global_config" }, "~tier.Pro")
+    await pass(10_000)
+    expect(stream.types()).toEqual([])
+    stream.origin.answer = null
+    await pass(1_000)
+    expect(stream.types()).toEqual(["global_config"])
   })
 })
 

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import type { TenantId } from "../../../core/ids.ts"
+import type { Json } from "../../../core/json.ts"
 import { type RunningRedis, startRedis } from "../../../local/redis/start.ts"
 import type { ReaderKeys, RunningEdge } from "../../support/edge.ts"
 import { createReaderKeys, PATIENTLY, startEdge } from "../../support/edge.ts"
@@ -136,9 +137,8 @@ describe("a move", () => {
     await hear([theirs], "theirs", "1.0.0.2")
     await hear([mine], "mine", "1.0.0.3")
     expect([mine.events.length, theirs.events.length]).toEqual([2, 2])
-    const asked = origin.paths("/internal/pointer/")
-    expect(asked).not.toContain("/internal/pointer/theirs/Production?atLeast=1.0.0.5")
-    expect(asked).not.toContain("/internal/pointer/mine/Production?atLeast=1.0.0.2")
+    expect(origin.paths("/internal/pointer/theirs/Production?atLeast=1.0.0.5")).toEqual([])
+    expect(origin.paths("/internal/pointer/mine/Production?atLeast=1.0.0.2")).toEqual([])
   })
 
   test("of the platform is told to everybody as one, with each tenant's own revision", async () => {
@@ -160,6 +160,46 @@ describe("a move", () => {
     expect(await pro.next()).toMatchObject({ type: "global_config", id: "1.0.3.1" })
     expect(origin.paths("/internal/pointer/of-pro/").join()).toContain("atLeast=1.0.3.0")
     expect(origin.paths("/internal/pointer/of-free/").join()).not.toContain("atLeast")
+  })
+
+  test("of flags is told as that besides, and of anything else is not", async () => {
+    const flag = (state: string) => ({ state, variants: { on: true }, defaultVariant: "on" })
+    const says = (revision: string, configs: Record<string, Json>, toWhoKnows = true) =>
+      origin.says({ tenantId: "flagged", revision, configs, toWhoKnows })
+    says("1.0.0.1", { a: 1, new: flag("ENABLED") }, false)
+    const stream = await listen("flagged")
+    await stream.next()
+    says("1.0.0.2", { a: 1, new: flag("DISABLED") })
+    await proxy.publish("flagged", { revision: "1.0.0.2" })
+    const told = [await stream.next(), await stream.next()]
+    expect(told.map((event) => [event?.type, event?.id])).toEqual([
+      ["tenant_config", "1.0.0.2"],
+      ["feature_flag", "1.0.0.2"],
+    ])
+    says("1.0.0.3", { a: 2, new: flag("DISABLED") })
+    await proxy.publish("flagged", { revision: "1.0.0.3" })
+    expect((await stream.next())?.id).toBe("1.0.0.3")
+    says("1.0.0.4", { a: 2 })
+    await proxy.publish("flagged", { revision: "1.0.0.4" })
+    expect([(await stream.next())?.id, (await stream.next())?.type]).toEqual(["1.0.0.4", "feature_flag"])
+    expect(stream.events).toHaveLength(6)
+  })
+
+  test("that did not happen is told to all who are to look again, once the origin has looked further than its memory", async () => {
+    for (const tenantId of ["again", "beside"]) origin.says({ tenantId, revision: "1.0.0.7" })
+    const [stream, other] = [await listen("again"), await listen("beside")]
+    for (const one of [stream, other]) await one.next()
+    await proxy.publish("again", { type: "feature_flag", revision: "1.0.0.7", reload: true })
+    expect(await stream.next()).toEqual({
+      type: "feature_flag",
+      id: "1.0.0.7",
+      data: { revision: "1.0.0.7", reload: true },
+    })
+    expect(origin.paths("/internal/pointer/again/Production?maxAgeMs=")).toHaveLength(1)
+    await proxy.publish("~platform", { type: "global_config", revision: "1.0.0.0", reload: true })
+    for (const one of [stream, other])
+      expect(await one.next()).toMatchObject({ type: "global_config", id: "1.0.0.7" })
+    expect(stream.events.length + other.events.length).toBe(5)
   })
 
   test("that was lost with Redis is told once Redis is back", async () => {

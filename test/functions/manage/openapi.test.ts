@@ -68,7 +68,7 @@ describe("the reference", () => {
       if (action === "public" || path === "/api/v1/configs/tenant/{tenantId}") continue
       // Its reports are numbered: sent twice they count once, whatever the key.
       if (path === "/api/v1/outcomes") continue
-      if (path === "/api/v1/stream") continue
+      if (path === "/api/v1/stream" || path.startsWith("/ofrep/")) continue
       const names = parameters.filter((parameter) => parameter.in === "header").map(({ name }) => name)
       expect(names, `${method} ${path}`).toEqual([
         ...(method === "get" || action.endsWith(".read") ? [] : ["Idempotency-Key"]),
@@ -80,9 +80,11 @@ describe("the reference", () => {
     const heeding = operations.filter(({ responses }) => "412" in responses)
     expect(heeding.map(({ operationId }) => operationId).toSorted()).toEqual([
       "deleteConfig",
+      "deleteFlag",
       "editConfig",
       "inheritPolicy",
       "rollBackConfig",
+      "setFlag",
       "setPolicy",
       "updateTenant",
     ])
@@ -96,6 +98,18 @@ describe("the reference", () => {
     expect(method).toBe("get")
     expect(parameters.map(({ name }) => name)).toEqual(["environment", "Last-Event-ID", "X-Tenant-ID"])
     expect(Object.keys(responses["200"]?.content ?? {})).toEqual(["text/event-stream"])
+  })
+
+  test("describes the remote evaluation protocol at the very paths that the Worker answers", () => {
+    const routed = createRouter(DEFAULT_ENVIRONMENTS)
+    const kinds = operations
+      .filter(({ path }) => path.startsWith("/ofrep/"))
+      .map(({ method, path }) => `${method} ${path} ${routed(`https://edge.test${path}`).kind}`)
+    expect(kinds).toEqual([
+      "post /ofrep/v1/evaluate/flags ofrep",
+      "post /ofrep/v1/evaluate/flags/{key} ofrep",
+      "get /ofrep/v1/stream ofrepStream",
+    ])
   })
 
   test("has an action of the table of permissions for every route, or says that it is public", () => {

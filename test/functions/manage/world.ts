@@ -7,7 +7,10 @@ import { createManage } from "../../../functions/manage/manage.ts"
 import { createAttempts } from "../../../functions/platform/attempts.ts"
 import { createBackground } from "../../../functions/platform/background.ts"
 import type { ManagePlatform } from "../../../functions/platform/compose-manage.ts"
+import { createGrants } from "../../../functions/platform/grants.ts"
 import { systemIds } from "../../../functions/platform/ids.ts"
+import { createLimits } from "../../../functions/platform/limits.ts"
+import { createManagementGuard } from "../../../functions/platform/management-guard.ts"
 import type { Messenger } from "../../../functions/platform/messages/messenger.ts"
 import type { Pacer } from "../../../functions/platform/pacer.ts"
 import type { RedisSender } from "../../../functions/platform/redis-sender.ts"
@@ -37,6 +40,8 @@ export interface Ask {
 }
 
 export type World = Awaited<ReturnType<typeof createWorld>>
+
+const noRedis: RedisSender = () => Promise.reject(new Error("there is no Redis here"))
 
 const jwks = async () => {
   const { privateKey } = await generateKeyPair("EdDSA", { crv: "Ed25519", extractable: true })
@@ -70,6 +75,8 @@ export const createWorld = async ({
   const clock = { nowMs: () => nowMs, now: () => new Date(nowMs) }
   const background = createBackground(log)
   const published: string[] = []
+  const limits = createLimits({ clock, log, background, send: send ?? noRedis })
+  const grants = createGrants({ db: database.app })
   const platform = {
     settings: {
       readerKeys,
@@ -88,6 +95,11 @@ export const createWorld = async ({
     background,
     attempts: createAttempts({ clock, log, background, send }),
     tokenUses: createTokenUses({ clock, log, background, send }),
+    limits,
+    grants,
+    managementGuard: settings?.managementLimits
+      ? createManagementGuard({ clock, log, background, limits, grants, environments: DEFAULT_ENVIRONMENTS })
+      : undefined,
     ...testKeys({ db: database.app, clock }),
     ids: systemIds,
     db: database.app,
@@ -100,6 +112,7 @@ export const createWorld = async ({
         published.push(`${scope} ${environment}`)
         return true
       },
+      reload: async () => true,
     },
   } as unknown as ManagePlatform
   const manage = createManage(platform)

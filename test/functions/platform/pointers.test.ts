@@ -1,6 +1,7 @@
 import { expect, test } from "vitest"
 import { PLATFORM, type TenantId } from "../../../core/ids.ts"
 import { viewText } from "../../../core/release/view.ts"
+import { decodePointer, encodePointer } from "../../../functions/platform/pointer-json.ts"
 import { createPointerBuilder } from "../../../functions/platform/pointers.ts"
 import { ACME, fakeDatabase, STAGING } from "../read/world.ts"
 import { handClock } from "./fakes.ts"
@@ -100,4 +101,41 @@ test("two tenants with the same values have different views", async () => {
   const of = async (tenantId: TenantId) =>
     (await builder.build(tenantId, STAGING, () => false))!.pointer.stable
   expect(await of(ACME)).not.toBe(await of(other))
+})
+
+test("a document says of its flags whether they are what they were, for whom, whatever else there is", async () => {
+  const { database, builder } = made()
+  const flag = (state: string) => ({ state, variants: { on: true, off: false }, defaultVariant: "on" })
+  const changeId = `acme:chg_${"0".repeat(32)}` as never
+  const told = async (stable: object, candidate?: object, weightBp = 1_000): Promise<string | undefined> => {
+    const release = (configs: object) => database.release(configs as never)
+    const rollout = candidate && { release: release(candidate), changeId, step: 0, weightBp }
+    database.set(ACME, { stable: release(stable), candidate: rollout ?? null })
+    return (await builder.build(ACME, STAGING, () => false))!.pointer.flags
+  }
+  expect(await told({ a: 1 })).toBe("")
+  const on = await told({ a: 1, new: flag("ENABLED") })
+  expect(on).toMatch(/^[0-9a-f]{16}$/)
+  expect(await told({ a: 2, b: 3, new: flag("ENABLED") })).toBe(on)
+  const off = await told({ a: 2, new: flag("DISABLED") })
+  const other = await told({ a: 2, other: flag("ENABLED") })
+  expect(new Set([on, off, other, ""]).size).toBe(4)
+  expect(await told({ a: 1, new: flag("ENABLED") }, { a: 2, new: flag("ENABLED") })).toBe(on)
+  const some = await told({ new: flag("ENABLED") }, { new: flag("DISABLED") })
+  const more = await told({ new: flag("ENABLED") }, { new: flag("DISABLED") }, 5_000)
+  expect(new Set([on, off, some, more]).size).toBe(4)
+})
+
+test("a document that was kept before flags were named is still one", () => {
+  const { builder, database } = made()
+  database.move(ACME, { a: 1 })
+  return builder
+    .build(ACME, STAGING, () => false)
+    .then((built) => {
+      const { flags: _, ...older } = built!.pointer
+      expect(decodePointer(encodePointer(older), ACME, STAGING)).toEqual(older)
+      expect(decodePointer(encodePointer(built!.pointer), ACME, STAGING)).toEqual(built!.pointer)
+      const wrong = encodePointer({ ...older, flags: 1 as never })
+      expect(decodePointer(wrong, ACME, STAGING)).toBeNull()
+    })
 })

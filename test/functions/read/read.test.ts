@@ -329,6 +329,7 @@ describe("the internal routes", () => {
       revision: "0.0.0.1",
       stable: expect.stringMatching(/^0\./),
       candidate: null,
+      flags: "",
       moving: false,
       revoked: [],
       ageMs: 1_500,
@@ -349,6 +350,27 @@ describe("the internal routes", () => {
     expect(await revision("?atLeast=0.0.0.2")).toBe("0.0.0.2")
     expect(await revision("?atLeast=0.0.0.99")).toBe("0.0.0.2")
     expect(await revision("?atLeast=the+latest")).toBe("0.0.0.2")
+  })
+
+  test("look past what is in memory for who wants to know how it is now", async () => {
+    const world = acmeWorld()
+    const ask = async (query: string) => jsonOf(await world.call(`${pointerPath}${query}`, undefined, edge))
+    await ask("")
+    world.database.move(ACME, { "limit.b": 8 })
+    world.clock.advance(500)
+    expect((await ask("?maxAgeMs=500")).revision).toBe("0.0.0.1")
+    expect(await ask("?maxAgeMs=499")).toMatchObject({ revision: "0.0.0.2", ageMs: 0 })
+  })
+
+  test("give the small views along that whoever says what he has does not have", async () => {
+    const world = acmeWorld()
+    const ask = async (query: string) => jsonOf(await world.call(`${pointerPath}${query}`, undefined, edge))
+    const { stable, ...rest } = await ask("")
+    expect(rest).not.toHaveProperty("views")
+    expect((await ask("?atLeast=0.0.0.1&has=")).views).toEqual({ [stable]: '{"feature.a":true,"limit.b":7}' })
+    expect((await ask(`?atLeast=0.0.0.1&has=${stable}`)).views).toEqual({})
+    world.database.move(ACME, { long: "x".repeat(65_536) })
+    expect((await ask("?atLeast=0.0.0.2&has=")).views).toEqual({})
   })
 
   test("give a view whole or by chunk, also one of a moment ago, and never another tenant's", async () => {

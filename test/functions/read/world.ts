@@ -58,7 +58,7 @@ export const readerToken = (options: {
 
 export const eventOf = (
   path: string,
-  options: { token?: string; headers?: Record<string, string>; method?: string } = {},
+  options: { token?: string; headers?: Record<string, string>; method?: string; body?: string } = {},
 ): FunctionUrlEvent => {
   const [rawPath = "", rawQueryString = ""] = path.split("?")
   return {
@@ -67,6 +67,7 @@ export const eventOf = (
     rawPath,
     rawQueryString,
     headers: { ...(options.token ? { authorization: `Bearer ${options.token}` } : {}), ...options.headers },
+    ...(options.body === undefined ? {} : { body: options.body }),
     isBase64Encoded: false,
     requestContext: {
       accountId: "anonymous",
@@ -269,7 +270,7 @@ const readWorld = (options: { cache?: CachePort } = {}) => {
   const call = (
     path: string,
     token?: string,
-    more: { headers?: Record<string, string>; method?: string } = {},
+    more: { headers?: Record<string, string>; method?: string; body?: string } = {},
   ) => read(eventOf(path, { ...more, ...(token === undefined ? {} : { token }) }))
   return {
     clock,

@@ -1,0 +1,17 @@
+import type { Json } from "../json.ts"
+import type { Definition } from "./flags.ts"
+
+const STATES: readonly unknown[] = ["ENABLED", "DISABLED"]
+
+/**
+ * Is this config a flag? A flag is a config whose value has a `state` and `variants`, as every definition in flagd's format
+ * has; the short form is stored with both. Whether it would evaluate is `parseFlag`'s to say, when it is written.
+ */
+export const isFlag = (value: Json | undefined): value is Definition & Json =>
+  typeof value === "object" &&
+  value !== null &&
+  !Array.isArray(value) &&
+  STATES.includes(value.state) &&
+  typeof value.variants === "object" &&
+  value.variants !== null &&
+  !Array.isArray(value.variants)

@@ -1,0 +1,49 @@
+import type { Environment } from "../../core/environment.ts"
+import { readTicket, type Sign } from "../../core/flag/stream-ticket.ts"
+import { formatRevision } from "../../core/release/revision.ts"
+import { unauthenticated } from "./refusals.ts"
+import { scopeOf } from "./scope.ts"
+import type { Streams } from "./stream.ts"
+import { type EventText, sameFlags } from "./stream-events.ts"
+import type { Caller } from "./views.ts"
+
+/** As the protocol's `service/event-streams.yaml` has it: only that flags have changed, and what to ask for next. */
+const refetchText: EventText = (next, before, reloads) => {
+  const isSame = before === null || sameFlags(next, before)
+  if (isSame && reloads.size === 0) return ""
+  const etag = formatRevision(next.revision)
+  return `event: message\nid: ${etag}\ndata: ${JSON.stringify({ type: "refetchEvaluation", etag })}\n\n`
+}
+
+interface Parts {
+  streams: Pick<Streams, "begin">
+  sign: Sign
+  environments: readonly Environment[]
+}
+
+/** Answers `GET /ofrep/v1/stream?ticket=…`: the ticket says who listens to what. Throws a Refusal. */
+export const createOfrepStream =
+  ({ streams, sign, environments }: Parts) =>
+  async (request: Request, ticketText: string | null, caller: Caller): Promise<Response> => {
+    const ticket = ticketText === null ? null : await readTicket(ticketText, sign, environments)
+    if (!ticket || ticket.expiresAtSeconds * 1_000 <= Date.now()) throw unauthenticated()
+    const { tenantId, environment, tokenId, revision, flags } = ticket
+    const reader = {
+      tokenId,
+      tenants: new Set([tenantId]),
+      environment,
+      expiresAtMs: ticket.tokenExpiresAtSeconds * 1_000,
+    }
+    if (reader.expiresAtMs <= Date.now()) throw unauthenticated()
+    const heard = request.headers.get("last-event-id")
+    return await streams.begin(
+      {
+        reader,
+        scope: scopeOf(tenantId, environment),
+        lastHeard: heard ?? revision,
+        ...(heard === null ? { flags } : {}),
+        textOf: refetchText,
+      },
+      caller,
+    )
+  }

@@ -1,0 +1,74 @@
+import { execFile } from "node:child_process"
+import { globSync } from "node:fs"
+import { readFile, rm, writeFile } from "node:fs/promises"
+import { join, resolve } from "node:path"
+import { promisify } from "node:util"
+import { build, type Plugin } from "esbuild"
+
+const HERE = import.meta.dirname
+const DECLARATIONS = "dist/types/sdk/"
+
+/** What `package.json` exports, by source: `src/disk.ts` is built as `./disk.js`. */
+const entriesOf = async (): Promise<ReadonlyMap<string, string>> => {
+  const { exports } = JSON.parse(await readFile(join(HERE, "package.json"), "utf8")) as {
+    exports: Record<string, { types: string; default: string }>
+  }
+  return new Map(
+    Object.values(exports).map(({ types, default: built }) => [
+      resolve(HERE, types.replace(DECLARATIONS, "").replace(/\.d\.ts$/, ".ts")),
+      built.replace("./dist/", "./"),
+    ]),
+  )
+}
+
+/** What is an entry itself is not built into another: whoever imports both has each class once. */
+const sharing = (entries: ReadonlyMap<string, string>): Plugin => ({
+  name: "sharing",
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^\./ }, ({ path, resolveDir, kind }) => {
+      const built = entries.get(resolve(resolveDir, path))
+      return built !== undefined && kind !== "entry-point" ? { path: built, external: true } : undefined
+    })
+  },
+})
+
+const bundle = async (source: string, built: string, dist: string, plugin: Plugin): Promise<void> => {
+  await build({
+    entryPoints: [source],
+    outfile: join(dist, built),
+    bundle: true,
+    minify: true,
+    format: "esm",
+    // Node 20's, and what browsers of the same age have.
+    target: ["es2022"],
+    platform: "neutral",
+    packages: "external",
+    external: ["node:*"],
+    plugins: [plugin],
+    logLevel: "warning",
+  })
+}
+
+/** A declaration names the file beside it as what it will be when it runs. */
+const nameBuiltFiles = async (types: string): Promise<void> => {
+  for (const path of globSync("**/*.d.ts", { cwd: types })) {
+    const text = await readFile(join(types, path), "utf8")
+    await writeFile(join(types, path), text.replaceAll(/(from |import\()"(\.[^"]+)\.ts"/g, '$1"$2.js"'))
+  }
+}
+
+/** Builds the package, of which `package.json` is beside this file, into `dist`. */
+export const buildSdk = async (dist = join(HERE, "dist")): Promise<void> => {
+  await rm(dist, { recursive: true, force: true })
+  const entries = await entriesOf()
+  const plugin = sharing(entries)
+  const types = join(dist, "types")
+  const compiler = join(HERE, "../node_modules/.bin/tsc")
+  await Promise.all([
+    ...[...entries].map(([source, built]) => bundle(source, built, dist, plugin)),
+    promisify(execFile)(compiler, ["-p", join(HERE, "tsconfig.json"), "--outDir", types]),
+  ])
+  await nameBuiltFiles(types)
+}
+
+if (process.argv[1] === import.meta.filename) await buildSdk()
