@@ -21,12 +21,20 @@ const entriesOf = async (): Promise<ReadonlyMap<string, string>> => {
   )
 }
 
+/** What an entry loads when it needs it, by source: built beside the entries, and nobody else's to import. */
+const LATER: ReadonlyMap<string, string> = new Map([
+  [resolve(HERE, "src/outcomes.ts"), "./outcomes.js"],
+  [resolve(HERE, "src/stream.ts"), "./stream.js"],
+  [resolve(HERE, "../core/flag/rules.ts"), "./rules.js"],
+])
+
 /** What is an entry itself is not built into another: whoever imports both has each class once. */
 const sharing = (entries: ReadonlyMap<string, string>): Plugin => ({
   name: "sharing",
   setup: ({ onResolve }) => {
     onResolve({ filter: /^\./ }, ({ path, resolveDir, kind }) => {
-      const built = entries.get(resolve(resolveDir, path))
+      const source = resolve(resolveDir, path)
+      const built = kind === "dynamic-import" ? LATER.get(source) : entries.get(source)
       return built !== undefined && kind !== "entry-point" ? { path: built, external: true } : undefined
     })
   },
@@ -65,7 +73,7 @@ export const buildSdk = async (dist = join(HERE, "dist")): Promise<void> => {
   const types = join(dist, "types")
   const compiler = join(HERE, "../node_modules/.bin/tsc")
   await Promise.all([
-    ...[...entries].map(([source, built]) => bundle(source, built, dist, plugin)),
+    ...[...entries, ...LATER].map(([source, built]) => bundle(source, built, dist, plugin)),
     promisify(execFile)(compiler, ["-p", join(HERE, "tsconfig.json"), "--outDir", types]),
   ])
   await nameBuiltFiles(types)

@@ -1,6 +1,7 @@
 import type { Context } from "../../core/flag/definition.ts"
 import { type Definition, Flags } from "../../core/flag/flags.ts"
 import type { Json } from "../../core/json.ts"
+import { HotswapClient } from "../../sdk/src/index.ts"
 import {
   type Condition,
   type Entity,
@@ -48,12 +49,33 @@ export const flagdFlags = (): Record<string, Definition> => {
 
 const NOW_SECONDS = 1_700_000_000
 
-export const hotswap = (): Evaluator => {
+/** Percentages in the short form, as they are stored. */
+const ownFlags = (): Record<string, Definition> => {
   const short = PERCENTAGES.map(({ key, percentage }): [string, Definition] => [
     key,
-    { enabled: true, percentage },
+    { enabled: true, percentage, ...{ state: "ENABLED", variants: { on: true, off: false } } },
   ])
-  const flags = new Flags(new Map([...Object.entries(flagdFlags()), ...short]))
+  return { ...flagdFlags(), ...Object.fromEntries(short) }
+}
+
+/** What applications call, as of most of the others: a client, here with what it would have read from the service. */
+export const hotswapClient = async (): Promise<Evaluator> => {
+  const snapshot = { tenantId: "bench", environment: "Production", revision: "1.0.0.1", view: "0" }
+  const client = new HotswapClient({
+    url: "http://127.0.0.1:9",
+    token: "none",
+    tenantId: "bench",
+    bootstrap: { ...snapshot, configs: ownFlags() as unknown as Record<string, Json>, candidate: null },
+    stream: false,
+    report: false,
+    fetch: () => new Promise(() => {}),
+  })
+  await client.ready()
+  return { contextOf, isOn: (key, context: Context) => client.isEnabled(key, context) }
+}
+
+export const hotswap = (): Evaluator => {
+  const flags = new Flags(new Map(Object.entries(ownFlags())))
   return {
     contextOf,
     isOn: (key, context: Context) => flags.evaluate(key, context, NOW_SECONDS).value === true,

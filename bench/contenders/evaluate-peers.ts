@@ -17,14 +17,15 @@ const NOWHERE = "http://127.0.0.1:9"
 
 const load = <Module>(name: string): Module => require(name) as Module
 
-export const isInstalled = (name: string): boolean => {
+/** The file that somebody who loads it gets; `null`: it is not installed. */
+export const pathOf = (name: string): string | null => {
   try {
-    require.resolve(name)
-    return true
+    return require.resolve(name)
   } catch {
-    return false
+    return null
   }
 }
+export const isInstalled = (name: string): boolean => pathOf(name) !== null
 
 interface FlagdCore {
   setConfigurations(flags: string): void

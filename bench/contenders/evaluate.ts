@@ -1,6 +1,6 @@
 // One contender of `npm run bench -- evaluate`, in a process of its own: it answers what its parent asks, one after the other.
 import { ENTITIES, type Evaluator, PERCENTAGES, RULES_KEY } from "./evaluate-flags.ts"
-import { floor, hotswap } from "./evaluate-own.ts"
+import { floor, hotswap, hotswapClient } from "./evaluate-own.ts"
 import { PEERS } from "./evaluate-peers.ts"
 
 /** Which flags for which entities, by their numbers. */
@@ -14,7 +14,11 @@ export type Question =
 export type Answer = readonly number[]
 
 const [name = ""] = process.argv.slice(2)
-const own: Record<string, () => Evaluator> = { hotswap, floor }
+const own: Record<string, () => Evaluator | Promise<Evaluator>> = {
+  hotswap,
+  "hotswap client": hotswapClient,
+  floor,
+}
 const evaluator = await (own[name] ?? PEERS.find((peer) => peer.name === name)!.load)()
 
 const contexts = ENTITIES.map((entity) => evaluator.contextOf(entity) as never)

@@ -130,10 +130,12 @@ const compare = async (
   pairs: Pairs,
 ): Promise<void> => {
   const times = await measure(contenders, pairs)
-  const [ours, floor] = [times.get("hotswap")!, times.get("floor")!]
+  // The others are asked as applications ask them, and so compared with what applications ask of ours.
+  const [ours, floor] = [times.get("hotswap client")!, times.get("floor")!]
   for (const { name } of contenders) {
     const nanos = times.get(name)!
-    const ratio = round(pairedRatio(nanos, name === "hotswap" ? floor : ours))
+    const isOwn = name.startsWith("hotswap")
+    const ratio = round(pairedRatio(nanos, isOwn ? floor : ours))
     const bytes = Math.max(0, round(await bytesOf(name, pairs), 1))
     const values = { nanos: round(median(nanos), 1), bytes }
     const figure = { suite: "evaluate", name: `${what}: ${name}` }
@@ -144,9 +146,10 @@ const compare = async (
         values: { ...values, timesTheFloor: ratio },
         goal: { text, met: ratio <= 2 && bytes < 1 },
       })
-    } else if (name === "floor") report.figure({ ...figure, values })
+    } else if (isOwn) report.figure({ ...figure, values: { ...values, timesTheFloor: ratio } })
+    else if (name === "floor") report.figure({ ...figure, values })
     else {
-      const goal = { text: "at least 4 × as long as ours", met: ratio >= 4 }
+      const goal = { text: "at least 4 × as long as our client", met: ratio >= 4 }
       report.figure({ ...figure, values: { ...values, timesOurs: ratio }, goal })
     }
   }
@@ -164,7 +167,7 @@ export const evaluate: Suite = {
       )
     }
     const contenders: Contender[] = []
-    for (const name of ["hotswap", "floor", ...peers.map((peer) => peer.name)])
+    for (const name of ["hotswap", "hotswap client", "floor", ...peers.map((peer) => peer.name)])
       contenders.push(await Contender.start(name, []))
     const { pairs, onShare } = await agreedPairs(contenders)
     console.log(

@@ -5,8 +5,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { build } from "esbuild"
+import { buildSdk } from "../../sdk/build.ts"
+import { PEERS, pathOf } from "../contenders/evaluate-peers.ts"
 import { median, round } from "../statistics.ts"
-import type { Suite } from "./suite.ts"
+import type { Report, Suite } from "./suite.ts"
 
 const FUNCTIONS = ["read", "manage", "outcomes", "advance", "relay"] as const
 const IMPORTS = 9
@@ -30,11 +32,40 @@ const settingsOfNowhere = (): Record<string, string> => {
 
 /** Imports the module in a new process and prints how long that took; without one, what a bare start takes. */
 const importMillis = (file: string): number => {
+  // In a process of its own, as what was loaded once is loaded.
   const script = `const t = performance.now(); await import(${JSON.stringify(file)}); console.log(performance.now() - t)`
   const env = { ...process.env, ...settingsOfNowhere() }
   return Number(
     execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", env }),
   )
+}
+
+/** What the SDK's core weighs, and what importing it costs beside the others that are installed. */
+const sizeSdk = async (directory: string, report: Report): Promise<void> => {
+  const dist = join(directory, "sdk")
+  await buildSdk(dist)
+  const file = join(dist, "index.js")
+  const bytes = await readFile(file)
+  const gzippedBytes = gzipSync(bytes, { level: 9 }).length
+  const peers = PEERS.flatMap(({ from }) => pathOf(from) ?? [])
+  const files = [file, ...new Set(peers)]
+  // By turns: what else the machine does meets all of them.
+  const millis = Array.from({ length: IMPORTS }, () => files.map(importMillis))
+  const [own, ...others] = files.map((_, index) => median(millis.map((round) => round[index]!)))
+  report.figure({
+    suite: "size",
+    name: "the SDK's core entry",
+    values: {
+      minifiedKb: round(bytes.length / 1024, 1),
+      gzippedBytes,
+      importMs: round(own!, 1),
+      ...(others.length > 0 ? { leastPeerMs: round(Math.min(...others), 1) } : {}),
+    },
+    goal: {
+      text: "≤ 5,120 bytes gzipped, imported no slower than any peer",
+      met: gzippedBytes <= 5_120 && others.every((other) => own! <= other),
+    },
+  })
 }
 
 /** What each function weighs as it is deployed, and what loading it costs a cold start. */
@@ -89,6 +120,7 @@ export const size: Suite = {
           gzippedKb: round(gzipSync(bytes).length / 1024, 1),
         },
       })
+      await sizeSdk(directory, report)
     } finally {
       await rm(directory, { recursive: true })
     }

@@ -15,6 +15,7 @@ import { canonical, type Json, type JsonObject } from "../json.ts"
 import type { FlagDefinition, Prerequisite, SimpleFlag } from "./definition.ts"
 import { Flags } from "./flags.ts"
 import { checkTargeting } from "./rule-check.ts"
+import { PARTS_MAX, partsOf } from "./rule-size.ts"
 
 export const VARIANTS_MAX = 100
 export const PREREQUISITES_MAX = 10
@@ -144,6 +145,11 @@ const tryIt = (
   definition: FlagDefinition,
   wrong: (path: string, message: string) => void,
 ): void => {
+  const parts = partsOf(definition)
+  if (parts > PARTS_MAX) {
+    wrong("/targeting", `has ${parts} parts with the shared rules that it names, and may have ${PARTS_MAX}`)
+    return
+  }
   const alone: FlagDefinition = { ...definition, state: "ENABLED", prerequisites: [] }
   const { errorCode, errorMessage } = new Flags(new Map([[key, alone]])).evaluate(key, {}, 0)
   if (errorCode === "PARSE_ERROR") wrong("/targeting", `does not evaluate: ${errorMessage}`)

@@ -9,7 +9,7 @@ import type {
   Reason,
   SimpleFlag,
 } from "./definition.ts"
-import { compileRule } from "./logic.ts"
+import type { Rules } from "./rules.ts"
 
 /** A definition made ready. Never throws, and on its way to a variant makes nothing that has to be cleared away. */
 export type CompiledFlag = (context: Context, nowSeconds: number) => Evaluation
@@ -19,30 +19,51 @@ const NONE: JsonObject = Object.freeze({})
 export const failed = (errorCode: FlagErrorCode, errorMessage: string, metadata = NONE): Evaluation =>
   Object.freeze({ reason: "ERROR", errorCode, errorMessage, metadata })
 
-/** What a definition comes to: the variant a rule names, for a reason, or else the standard one, for another. */
-type Plan = [rule: Json, reason: Reason, otherwise: Reason]
+/** What a definition comes to: the variant its rule names, for a reason; without, or where that names none, another one. */
+interface Plan {
+  rule: Json
+  reason: Reason
+  otherwise: Reason
+  /** `null`: none. */
+  variant: string | null
+}
 
 const planOfShort = ({ enabled, percentage }: SimpleFlag): Plan => {
-  if (!enabled) return ["off", "DISABLED", "DEFAULT"]
-  if (percentage === undefined) return ["on", "STATIC", "DEFAULT"]
-  const shareBp = Math.round(percentage * 100)
+  const shareBp = Math.round(percentage! * 100)
   const shares: Json = [
     ["on", shareBp],
     ["off", FULL_BP - shareBp],
   ]
-  return [{ fractional: shares }, "SPLIT", "DEFAULT"]
+  const isSplit = enabled && percentage !== undefined
+  return {
+    rule: isSplit ? { fractional: shares } : null,
+    reason: "SPLIT",
+    otherwise: isSplit ? "DEFAULT" : enabled ? "STATIC" : "DISABLED",
+    variant: enabled && !isSplit ? "on" : "off",
+  }
 }
 
-const planOf = ({ state, targeting, defaultVariant }: FlagDefinition): Plan => {
-  const rule = state !== "DISABLED" && Object.keys(targeting ?? {}).length > 0 ? targeting! : null
-  const isDefault = rule !== null || (defaultVariant ?? null) === null
-  return [rule, "TARGETING_MATCH", state === "DISABLED" ? state : isDefault ? "DEFAULT" : "STATIC"]
+const planOfWhole = ({ state, targeting, defaultVariant = null }: FlagDefinition): Plan => {
+  const isDisabled = state === "DISABLED"
+  const rule = !isDisabled && Object.keys(targeting ?? {}).length > 0 ? targeting! : null
+  return {
+    rule,
+    reason: "TARGETING_MATCH",
+    otherwise: isDisabled ? state : rule !== null || defaultVariant === null ? "DEFAULT" : "STATIC",
+    variant: isDisabled ? null : defaultVariant,
+  }
 }
+
+const planOf = (definition: FlagDefinition | SimpleFlag): Plan =>
+  "enabled" in definition ? planOfShort(definition) : planOfWhole(definition)
+
+export const hasRule = (definition: FlagDefinition | SimpleFlag): boolean => planOf(definition).rule !== null
 
 /** Compiles once what is evaluated often; throws where it cannot be evaluated. `needed` is made ready already. */
 export const compileFlag = (
   key: string,
   definition: FlagDefinition | SimpleFlag,
+  { compileRule }: Pick<Rules, "compileRule">,
   needed: readonly (readonly [Prerequisite, CompiledFlag])[] = [],
 ): CompiledFlag => {
   const isShort = "enabled" in definition
@@ -50,7 +71,7 @@ export const compileFlag = (
   const variants: JsonObject = isShort ? { on: true, off: false } : { ...definition.variants }
   const standard = isShort ? "off" : definition.defaultVariant
   const evaluators = (!isShort && definition.$evaluators) || {}
-  const [rule, reason, otherwise] = isShort ? planOfShort(definition) : planOf(definition)
+  const plan = planOf(definition)
 
   const outcome = (reason: Reason, variant = standard): Evaluation =>
     variant === null || variant === undefined
@@ -60,9 +81,9 @@ export const compileFlag = (
         : failed("GENERAL", `There is no variant ${variant}.`, metadata)
 
   const outcomes = new Map<unknown, Evaluation>(
-    Object.keys(variants).map((name) => [name, outcome(reason, name)]),
+    Object.keys(variants).map((name) => [name, outcome(plan.reason, name)]),
   )
-  const none = outcome(otherwise, otherwise === "DISABLED" ? null : standard)
+  const none = outcome(plan.otherwise, plan.variant)
   const ending = (result: unknown): Evaluation =>
     result === null || result === undefined
       ? none
@@ -70,7 +91,10 @@ export const compileFlag = (
         failed("GENERAL", "The rule gives no variant.", metadata))
 
   const unmet = outcome("PREREQUISITE_FAILED")
-  const resolve = compileRule(rule, { flagKey: key, evaluators, isRoot: true }, ending)
+  const resolve =
+    plan.rule === null
+      ? () => none
+      : compileRule(plan.rule, { flagKey: key, evaluators, isRoot: true }, ending)
   return (context, nowSeconds) => {
     try {
       for (let index = 0; index < needed.length; index++) {

@@ -17,11 +17,18 @@ export const flagsName = (document: Pick<PointerDocument, "flags" | "stable" | "
   document.flags ?? bothArmsTag(document)
 
 /**
- * What an answer about all flags depends on, to be hashed for its entity tag: the flags, the arm, who asks, and the time
- * where a rule reads it.
+ * What an answer about all flags depends on, to be hashed for its entity tag: whose flags they are, the flags, the arm, who
+ * asks, and the time where a rule reads it.
  */
-export const tagText = (flags: string, arm: string, context: Context, timedSeconds: number | null): string =>
-  canonical([flags, arm, context, timedSeconds])
+export const tagText = (
+  document: Pick<PointerDocument, "tenantId" | "environment" | "flags" | "stable" | "candidate">,
+  arm: string,
+  context: Context,
+  timedSeconds: number | null,
+): string => {
+  const { tenantId, environment } = document
+  return canonical([tenantId, environment, flagsName(document), arm, context, timedSeconds])
+}
 
 /** When the ticket of an answer that is given now is no longer good. */
 export const ticketExpiry = (nowSeconds: number): number => nowSeconds + TICKET_SECONDS

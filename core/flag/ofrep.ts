@@ -2,8 +2,9 @@ import { PROBLEMS, type ProblemCode, Refusal } from "../errors.ts"
 import { byteLength, type Json, type JsonObject, parseJson } from "../json.ts"
 import { problemDocument, problemHeaders } from "../problem.ts"
 import type { Context, Evaluation, FlagErrorCode } from "./definition.ts"
-import { type Definitions, Flags } from "./flags.ts"
+import { type Definition, type Definitions, Flags } from "./flags.ts"
 import { isFlag } from "./is-flag.ts"
+import { partsOf } from "./rule-size.ts"
 import { workSpent } from "./run.ts"
 
 // The OpenFeature Remote Evaluation Protocol 0.3 (github.com/open-feature/protocol, service/openapi.yaml), but for HTTP itself.
@@ -71,23 +72,32 @@ const TOO_MUCH: Evaluation = {
   metadata: {},
 }
 
+/** Rules of so many parts are kept ready of one view, some 50 MB at the worst. Beyond that they are made ready anew. */
+const READY_PARTS_MAX = 500_000
+
 /** The flags of one view, evaluated as the protocol words it. Parses and compiles a flag when it is first asked for. */
 export class RemoteFlags {
-  readonly #flags: Flags
+  readonly #members: ReadonlyMap<string, string>
   readonly #keys: readonly string[]
+  #flags: Flags
+  #readyParts = 0
   /** What an evaluation says of a flag, as text: there are only so many, and they are shared. */
   readonly #texts = new WeakMap<Evaluation, string>()
   /** Does any rule read the time? Then the same flags do not say the same for ever. */
   readonly isTimed: boolean
   /** How long all definitions are together, in characters. */
   readonly characters: number
+  /** And all of the view, which is kept as long as they are: its members are parts of one text. */
+  readonly viewCharacters: number
 
   /** `members`: the view, key to the text of its value, which is canonical JSON. */
   constructor(members: ReadonlyMap<string, string>) {
     const keys: string[] = []
     let characters = 0
+    let viewCharacters = 0
     let isTimed = false
     for (const [key, text] of members) {
+      viewCharacters += key.length + text.length
       if (!mayBeFlag(text)) continue
       keys.push(key)
       characters += text.length
@@ -96,11 +106,34 @@ export class RemoteFlags {
     this.#keys = keys
     this.isTimed = isTimed
     this.characters = characters
-    this.#flags = new Flags(definitionsOf(keys, members))
+    this.viewCharacters = viewCharacters
+    this.#members = members
+    this.#flags = this.#fresh()
+  }
+
+  /** How many parts the rules have that are kept ready: what they take in memory goes by that. */
+  get readyParts(): number {
+    return this.#readyParts
+  }
+
+  #fresh(): Flags {
+    const counted = new Set<string>()
+    this.#readyParts = 0
+    const read = (key: string, definition: Definition): void => {
+      if (counted.has(key)) return
+      counted.add(key)
+      this.#readyParts += partsOf(definition)
+    }
+    return new Flags(definitionsOf(this.#keys, this.#members, read))
+  }
+
+  #evaluate(key: string, context: Context, nowSeconds: number): Evaluation {
+    if (this.#readyParts > READY_PARTS_MAX) this.#flags = this.#fresh()
+    return this.#flags.evaluate(key, context, nowSeconds)
   }
 
   one(key: string, context: Context, nowSeconds: number): Told {
-    const evaluation = this.#flags.evaluate(key, context, nowSeconds)
+    const evaluation = this.#evaluate(key, context, nowSeconds)
     const { errorCode } = evaluation
     const status = errorCode === undefined ? 200 : errorCode === "FLAG_NOT_FOUND" ? 404 : 400
     return { status, body: this.#text(key, evaluation) }
@@ -113,7 +146,7 @@ export class RemoteFlags {
     let slice = 0
     for (const key of this.#keys) {
       const isTooMuch = workLeft < 0
-      const evaluation = isTooMuch ? TOO_MUCH : this.#flags.evaluate(key, context, nowSeconds)
+      const evaluation = isTooMuch ? TOO_MUCH : this.#evaluate(key, context, nowSeconds)
       const work = isTooMuch ? 0 : workSpent()
       workLeft -= work
       slice += 1 / SLICE + work / SLICE_WORK
@@ -141,17 +174,23 @@ export class RemoteFlags {
 const mayBeFlag = (text: string): boolean =>
   text.startsWith("{") && text.includes('"state":"') && text.includes('"variants":{')
 
-/** The time by its name, or by a name that is put together. */
-const READS_TIME = /\$flagd|"var":\[?\{/
+/** The time by its name, or by a name that is put together. The flag's key, which is beside it, stays what it is. */
+const READS_TIME = /\$flagd(?!\.flagKey")|"var":\[?\{/
 
 /** As much of a map as flags need, that is read one by one. */
-const definitionsOf = (keys: readonly string[], members: ReadonlyMap<string, string>): Definitions => ({
+const definitionsOf = (
+  keys: readonly string[],
+  members: ReadonlyMap<string, string>,
+  read: (key: string, definition: Definition) => void,
+): Definitions => ({
   keys: () => keys.values(),
   get: (key) => {
     const text = members.get(key)
     if (text === undefined || !mayBeFlag(text)) return undefined
     const value = JSON.parse(text) as Json
-    return isFlag(value) ? value : undefined
+    if (!isFlag(value)) return undefined
+    read(key, value)
+    return value
   },
 })
 

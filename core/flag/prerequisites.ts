@@ -10,7 +10,11 @@ const needsOf = (flags: Flags, key: string): readonly string[] =>
 const withDependents = (flags: Flags, keys: Iterable<string>): Set<string> => {
   const needing = new Map<string, string[]>()
   for (const key of flags.keys())
-    for (const needed of needsOf(flags, key)) needing.set(needed, [...(needing.get(needed) ?? []), key])
+    for (const needed of needsOf(flags, key)) {
+      const others = needing.get(needed)
+      if (others) others.push(key)
+      else needing.set(needed, [key])
+    }
   const all = new Set(keys)
   for (const key of all) for (const dependent of needing.get(key) ?? []) all.add(dependent)
   return all

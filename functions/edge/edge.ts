@@ -17,6 +17,7 @@ import { createPush } from "./push.ts"
 import { createReaders, type Reader, seesTenant } from "./readers.ts"
 import {
   configNotFound,
+  methodNotAllowed,
   originUnavailable,
   otherEnvironment,
   problemResponse,
@@ -197,7 +198,8 @@ export const createEdge = (bindings: Bindings): Edge => {
         if (method !== "GET") return null
         return await streams.open(request, await judge(authorization), callerOf(request, life))
       case "ofrepStream":
-        if (method !== "GET") return null
+        // There is no origin for it, nor is a ticket for anybody's log.
+        if (method !== "GET") return methodNotAllowed(method, METHODS.ofrepStream)
         return await orRefusal(
           openOfrepStream(request, route.ticket, callerOf(request, life)),
           problemResponse,

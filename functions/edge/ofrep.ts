@@ -5,10 +5,11 @@ import {
   parseContext,
   RemoteFlags,
   subjectOf,
+  type Told,
 } from "../../core/flag/ofrep.ts"
 import { bulkBody, flagsName, knownTag, tagText, ticketExpiry, writeTag } from "../../core/flag/ofrep-bulk.ts"
 import { type Sign, writeTicket } from "../../core/flag/stream-ticket.ts"
-import { parseTenantId, type TenantId } from "../../core/ids.ts"
+import { parseTenantId, type TenantId, type ViewId } from "../../core/ids.ts"
 import { STALE_HEADER } from "../../core/release/pointer-document.ts"
 import { parseRevision } from "../../core/release/revision.ts"
 import { armFor } from "./answers.ts"
@@ -49,6 +50,10 @@ interface Parts {
 const MEMORY_BYTES = 24 * 1_048_576
 /** About how much a compiled flag takes for each character of its definition. */
 const BYTES_PER_CHARACTER = 8
+/** And the view with its index, which it is read from. */
+const BYTES_PER_VIEW_CHARACTER = 2
+/** And at the worst for each part of its rules. */
+const BYTES_PER_PART = 100
 
 /** Which tenant it is about; an external id is for the origin to know, and comes here no more than what is odd does. */
 const tenantOf = (reader: Reader, named: string | null): TenantId => {
@@ -79,23 +84,36 @@ const headersOf = ({ reading, arm }: Loaded<RemoteFlags>, tag: string | null): R
   "cache-control": tag === null ? "no-store" : "private, no-cache",
   "hotswap-revision": reading.pointer.document.revision,
   "hotswap-arm": arm.name,
-  vary: "Authorization",
+  vary: "Authorization, X-Tenant-ID",
   ...(tag === null ? {} : { etag: tag }),
   ...(reading.staleMs === null ? {} : { [STALE_HEADER]: String(Math.floor(reading.staleMs / 1_000)) }),
 })
 
+const single = ({ status, body }: Told, loaded: Loaded<RemoteFlags>): Response =>
+  new Response(body, { status, headers: headersOf(loaded, null) })
+
+const placeOf = (scope: Scope, view: ViewId): string => `${scope.name}/${view}`
+
 export const createOfrep = ({ pointers, views, sign }: Parts): Ofrep => {
   const compiled = new Bounded<RemoteFlags>(MEMORY_BYTES)
 
+  /** However large it is, it is worth keeping: else each request would compile it. */
+  const keep = (scope: Scope, view: ViewId, flags: RemoteFlags): void => {
+    const bytes =
+      1_000 +
+      flags.characters * BYTES_PER_CHARACTER +
+      flags.viewCharacters * BYTES_PER_VIEW_CHARACTER +
+      flags.readyParts * BYTES_PER_PART
+    compiled.set(placeOf(scope, view), flags, Math.min(MEMORY_BYTES, bytes))
+  }
+
   const flagsOf = async (scope: Scope, { view }: Arm, caller: Caller) => {
-    const place = `${scope.name}/${view}`
-    const known = compiled.get(place)
+    const known = compiled.get(placeOf(scope, view))
     if (known) return known
     const content = await views.load(scope, { view, index: null }, caller)
     if (typeof content === "string") return content
     const flags = new RemoteFlags(content.members)
-    // However large it is, it is worth keeping: else each request would compile it.
-    compiled.set(place, flags, Math.min(MEMORY_BYTES, 1_000 + flags.characters * BYTES_PER_CHARACTER))
+    keep(scope, view, flags)
     return flags
   }
 
@@ -124,9 +142,8 @@ export const createOfrep = ({ pointers, views, sign }: Parts): Ofrep => {
   ): Promise<Response> => {
     const { document } = loaded.reading.pointer
     const nowSeconds = Math.floor(Date.now() / 1_000)
-    const name = flagsName(document)
     const timed = flags.isTimed ? nowSeconds : null
-    const digest = await digestOf(tagText(name, loaded.arm.name, context, timed))
+    const digest = await digestOf(tagText(document, loaded.arm.name, context, timed))
     // Who was told of a change over a stream has one.
     const needsTicket = asked.streams && asked.wanted === null
     const known = knownTag(request.headers.get("if-none-match"), digest, nowSeconds, needsTicket)
@@ -144,7 +161,7 @@ export const createOfrep = ({ pointers, views, sign }: Parts): Ofrep => {
           tokenId: reader.tokenId,
           tokenExpiresAtSeconds: Math.floor(reader.expiresAtMs / 1_000),
           revision: document.revision,
-          flags: name,
+          flags: flagsName(document),
           expiresAtSeconds,
         },
         sign,
@@ -178,8 +195,12 @@ export const createOfrep = ({ pointers, views, sign }: Parts): Ofrep => {
     )
     const { found } = loaded
     if (isFailure(found)) throw originUnavailable()
-    if (asked.key === null) return await everything(request, asked, loaded, found, context, reader)
-    const { status, body } = found.one(asked.key, context, Math.floor(Date.now() / 1_000))
-    return new Response(body, { status, headers: headersOf(loaded, null) })
+    const ready = found.readyParts
+    const answer =
+      asked.key === null
+        ? await everything(request, asked, loaded, found, context, reader)
+        : single(found.one(asked.key, context, Math.floor(Date.now() / 1_000)), loaded)
+    if (found.readyParts !== ready) keep(scope, loaded.arm.view, found)
+    return answer
   }
 }

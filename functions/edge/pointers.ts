@@ -174,7 +174,7 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
       await adopting
       if (told === "unreachable") return failed(scope)
       if (told === "absent") {
-        caller.waitUntil(forget(scope, known !== null))
+        caller.waitUntil(forget(scope, held(scope) !== null))
         return "absent"
       }
       const { document } = told

@@ -36,6 +36,13 @@ export const originUnavailable = (): Refusal =>
     "The origin could not be reached, and the edge has nothing to answer with.",
   )
 
+export const methodNotAllowed = (method: string, allowed: string): Response => {
+  const refusal = new Refusal("METHOD_NOT_ALLOWED", `${method} is not one of ${allowed}.`)
+  const response = problemResponse(refusal)
+  response.headers.set("allow", allowed)
+  return response
+}
+
 /** A refusal as it goes out. */
 export const problemResponse = (refusal: Refusal): Response => {
   const instance = crypto.randomUUID()

@@ -2,7 +2,7 @@ import { OpenAPIHono } from "@hono/zod-openapi"
 import type { Context } from "hono"
 import { handle } from "hono/aws-lambda"
 import { secureHeaders } from "hono/secure-headers"
-import { PERMISSIONS, type Principal, sees } from "../../core/access.ts"
+import { type Action, PERMISSIONS, type Principal, sees } from "../../core/access.ts"
 import { PROBLEMS, Refusal } from "../../core/errors.ts"
 import type { ScopeId } from "../../core/ids.ts"
 import { problemDocument, problemHeaders } from "../../core/problem.ts"
@@ -29,7 +29,7 @@ export interface AppDeps {
   /** Counts failures to say who one is. */
   attempts: Attempts
   /** Told of everybody who said who they are; throws for who asks too often. */
-  admit?: ((principal: Principal) => void) | undefined
+  admit?: ((principal: Principal, action: Action) => void) | undefined
   /** What the edge shows with what it says of a caller's address. */
   edgeSecret: string | null
   /** Web pages of these origins may call from a browser. */
@@ -87,12 +87,12 @@ const knockOf = async (context: Context<Bindings>, deps: AppDeps, failures: Fail
     text: request.method === "GET" ? "" : await readText(request.raw),
     instance: context.get("instance"),
     requestKey: deps.requestKey,
-    principal: async () => {
+    principal: async (action) => {
       const authorization = request.header("authorization")
       const principal = await failures.watch(context.env?.event, authorization, () =>
         authenticate(deps.door, authorization),
       )
-      deps.admit?.(principal)
+      deps.admit?.(principal, action)
       return principal
     },
     headerScope: resolve,

@@ -33,8 +33,11 @@ export const idempotencyOf = (
   if (!KEY.test(header))
     throw new Refusal("IDEMPOTENCY_KEY_INVALID", "It is empty, too long, or not printable ASCII.")
   const { pathname, search } = new URL(request.url)
+  const { subject, environment } = principal
+  // Where the request names no environment it is about the token's: what was done in one was not in another.
+  const asker = environment === null ? [subject] : [subject, environment]
   return {
-    key: digest(createHash("sha256"), [principal.subject, header]),
+    key: digest(createHash("sha256"), [...asker, header]),
     fingerprint: digest(createHmac("sha256", requestKey), [
       request.method,
       pathname + search,

@@ -39,8 +39,8 @@ export interface Knock {
   instance: string
   /** What requests with an idempotency key are told apart by. */
   requestKey: Uint8Array
-  /** Establishes who asks, once; throws UNAUTHENTICATED. */
-  principal(): Promise<Principal>
+  /** Establishes who asks to do that, once; throws UNAUTHENTICATED. */
+  principal(action: Action): Promise<Principal>
   /** The scope that `X-Tenant-ID` names; throws when it names none this principal may see. */
   headerScope(principal: Principal): Promise<ScopeId | null>
   /** Is there such a scope, and is it not deleted? */
@@ -173,7 +173,7 @@ export const route = <Params extends z.ZodType, Query extends z.ZodType, Body ex
     throw new Error(`${spec.method} ${spec.path} names no action`)
   const readsBody = spec.method !== "get"
   const handle = async (knock: Knock): Promise<RouteReply> => {
-    const principal = spec.action === null ? PUBLIC : await knock.principal()
+    const principal = spec.action === null ? PUBLIC : await knock.principal(spec.action)
     const input = {
       params: checked((spec.params ?? NOTHING) as Params, knock.params, "params"),
       query: checked((spec.query ?? NOTHING) as Query, knock.query, "query"),

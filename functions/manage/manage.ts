@@ -132,7 +132,7 @@ export const createManage = (platform: ManagePlatform): Manage => {
       requestKey: requestKeyOf(platform.settings.readerKeys),
       resolveScope: (text) => resolveScope(text, deps.findExternal),
       attempts: platform.attempts,
-      admit: platform.managementGuard && ((principal) => platform.managementGuard?.admit(principal)),
+      admit: platform.managementGuard?.admit,
       edgeSecret: platform.settings.edgeSecret,
       corsOrigins: platform.settings.corsOrigins,
       publicRoutes: PUBLIC_ROUTES,

@@ -52,7 +52,11 @@ const body = {
     "application/json": {
       schema: z.object({
         context: z
-          .looseObject({ targetingKey: z.string().optional() })
+          .looseObject({
+            targetingKey: AnyJson.optional().openapi({
+              description: "The entity, a text: anything else names nobody",
+            }),
+          })
           .openapi({ description: "Who and what the flags are evaluated for; at most 256 KiB" }),
       }),
     },

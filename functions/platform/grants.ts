@@ -59,7 +59,13 @@ export const createGrants = ({ db }: { db: Database }): GrantsReader => {
     const ids = manifest.chunks
     const missing = ids.filter((chunk) => chunk !== EMPTY_CHUNK.id && !read.chunks.has(chunk))
     const fetched = missing.length > 0 ? await readChunks(db, tenantId, missing) : new Map()
-    const texts = ids.map((chunk) => read.chunks.get(chunk) ?? fetched.get(chunk) ?? EMPTY_CHUNK.text)
+    const texts = ids.map((chunk) => {
+      if (chunk === EMPTY_CHUNK.id) return EMPTY_CHUNK.text
+      const text = read.chunks.get(chunk) ?? fetched.get(chunk)
+      // Without it a limit would be forgotten, and that be remembered.
+      if (text === undefined) throw new Error(`the chunk ${chunk} of the release ${id} is not there`)
+      return text
+    })
     const granted = grantedIn(texts)
     remembered.set(id, granted)
     return granted

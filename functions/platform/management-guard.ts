@@ -1,4 +1,4 @@
-import type { Principal } from "../../core/access.ts"
+import type { Action, Principal } from "../../core/access.ts"
 import { type Environment, isProduction } from "../../core/environment.ts"
 import { Refusal } from "../../core/errors.ts"
 import { isTenant, type TenantId } from "../../core/ids.ts"
@@ -38,9 +38,17 @@ interface Known {
  * is counted behind the requests, so each may let through about a hundredth more; without Redis everything passes.
  */
 export interface ManagementGuard {
-  /** Throws Refusal RATE_LIMITED. Whoever is above tenants, or speaks for many, is not counted. */
-  admit(principal: Principal): void
+  /**
+   * Throws Refusal RATE_LIMITED. Whoever is above tenants, or speaks for many, is not counted; nor is what stops
+   * something or takes it back, which has to be possible always, or what applications ask for requests of their own.
+   */
+  admit(principal: Principal, action: Action): void
 }
+
+const UNCOUNTED: ReadonlySet<Action> = new Set([
+  ...(["change.control", "change.cancel", "change.break_glass", "change.signal", "token.revoke"] as const),
+  ...(["limit.consume", "limit.read", "feature.read", "view.read"] as const),
+])
 
 const tenantOf = ({ roles, tenants }: Principal): TenantId | null => {
   const [tenantId, ...others] = tenants === "*" ? [] : tenants
@@ -119,8 +127,8 @@ export const createManagementGuard = (deps: {
   }
 
   return {
-    admit(principal) {
-      const tenantId = tenantOf(principal)
+    admit(principal, action) {
+      const tenantId = UNCOUNTED.has(action) ? null : tenantOf(principal)
       if (tenantId === null) return
       const one = knownOf(tenantId)
       const nowMs = clock.nowMs()

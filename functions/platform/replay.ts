@@ -2,7 +2,7 @@ import { Refusal } from "../../core/errors.ts"
 
 /** Under which key an answer is kept, and which request it answers. */
 export interface Idempotency {
-  /** Unique within a scope: no two principals share one. */
+  /** Unique within a scope: no two principals share one, nor do one's tokens for two environments. */
   key: string
   /** HMAC-SHA-256 over the request: the same key with another request is refused. */
   fingerprint: string

@@ -29,11 +29,16 @@ import { queryRefusal } from "./query.ts"
 import { tenantNotFound } from "./refusals.ts"
 
 const METHODS = "POST, OPTIONS"
-/** Of all definitions that are kept compiled. */
-const COMPILED_CHARACTERS = 16 * 1_048_576
+/** Of all flags that are kept compiled, about: with the views they are read from, and by the parts of their rules. */
+const COMPILED_BYTES = 64 * 1_048_576
+const BYTES_PER_CHARACTER = 2
+const BYTES_PER_PART = 100
 const DIGEST_DIGITS = 32
 /** Where the edge is that passes the question on, as it says. */
 const SITE_HEADER = "hotswap-site"
+
+/** Here no path says whose flags they are. */
+const VARY = { vary: "Authorization, X-Tenant-ID" }
 
 interface Deps {
   settings: { edgeSecret: string; environments: readonly Environment[] }
@@ -97,20 +102,26 @@ export const createOfrep = (
   deps: Deps,
 ): ((key: string | null, event: FunctionUrlEvent) => Promise<FunctionUrlResult>) => {
   const { settings, clock, pointers } = deps
-  const compiled = createLru<ViewId, RemoteFlags>(COMPILED_CHARACTERS, (flags) =>
-    Math.min(COMPILED_CHARACTERS, 1_000 + flags.characters),
+  const compiled = createLru<ViewId, { flags: RemoteFlags; bytes: number }>(
+    COMPILED_BYTES,
+    ({ bytes }) => bytes,
   )
   const ticketKey = createHmac("sha256", settings.edgeSecret).update(TICKET_KEY_NAME).digest()
   const sign = (text: string): string => createHmac("sha256", ticketKey).update(text).digest("hex")
 
+  const keep = (viewId: ViewId, flags: RemoteFlags): void => {
+    const bytes = 1_000 + flags.viewCharacters * BYTES_PER_CHARACTER + flags.readyParts * BYTES_PER_PART
+    compiled.set(viewId, { flags, bytes: Math.min(COMPILED_BYTES, bytes) })
+  }
+
   const flagsOf = ({ view }: ArmAnswer): RemoteFlags => {
     const known = compiled.get(view.id)
-    if (known) return known
+    if (known) return known.flags
     const members = view.chunks.map(membersOf)
     const flags = new RemoteFlags(
       members.length === 1 ? members[0]! : new Map(members.flatMap((each) => [...each])),
     )
-    compiled.set(view.id, flags)
+    keep(view.id, flags)
     return flags
   }
 
@@ -160,23 +171,19 @@ export const createOfrep = (
   const everything = async (
     event: FunctionUrlEvent,
     asked: Asked,
-    { entry, answer, arm }: Picked,
+    { entry, arm }: Picked,
+    flags: RemoteFlags,
     context: Context,
   ): Promise<FunctionUrlResult> => {
-    const flags = flagsOf(answer)
     const nowSeconds = Math.floor(clock.nowMs() / 1_000)
-    const name = flagsName(entry.pointer)
-    const digest = sha256Hex(tagText(name, arm, context, flags.isTimed ? nowSeconds : null))
+    const digest = sha256Hex(tagText(entry.pointer, arm, context, flags.isTimed ? nowSeconds : null))
     const expiresAtSeconds = ticketExpiry(nowSeconds)
     const stream = asked.streams ? await streamFor(event, entry, expiresAtSeconds) : null
     const needsTicket = stream !== null && asked.wanted === null
     const shortened = digest.slice(0, DIGEST_DIGITS)
     const known = knownTag(event.headers["if-none-match"], shortened, nowSeconds, needsTicket)
-    const headers = headersOf(
-      known ?? writeTag(shortened, stream ? expiresAtSeconds : null),
-      entry.pointer.revision,
-      arm,
-    )
+    const tag = known ?? writeTag(shortened, stream ? expiresAtSeconds : null)
+    const headers = { ...headersOf(tag, entry.pointer.revision, arm), ...VARY }
     if (known !== null) return { statusCode: 304, headers, body: "", isBase64Encoded: false }
     const texts = flags.all(context, nowSeconds)
     let next = texts.next()
@@ -197,10 +204,13 @@ export const createOfrep = (
     const context = parseContext(textOfEvent(event))
     const picked = pick(entry, subjectOf(context))
     const nowSeconds = Math.floor(clock.nowMs() / 1_000)
+    const flags = flagsOf(picked.answer)
+    const ready = flags.readyParts
     const result =
       key === null
-        ? await everything(event, asked, picked, context)
-        : oneResult(flagsOf(picked.answer).one(key, context, nowSeconds), picked)
+        ? await everything(event, asked, picked, flags, context)
+        : oneResult(flags.one(key, context, nowSeconds), picked)
+    if (flags.readyParts !== ready) keep(picked.answer.view.id, flags)
     const ageMs = pointers.ageMs(entry)
     if (ageMs > entry.staleness.staleMs)
       result.headers[STALE_HEADER.toLowerCase()] = String(Math.floor(ageMs / 1_000))
@@ -223,6 +233,6 @@ const pick = (entry: Entry, subject: string | null): Picked => {
 
 const oneResult = ({ status, body }: Told, { entry, arm }: Picked): FunctionUrlResult => {
   const { etag: _, ...others } = headersOf("", entry.pointer.revision, arm)
-  const headers = { ...JSON_HEADERS, ...others, "cache-control": "no-store" }
+  const headers = { ...JSON_HEADERS, ...others, ...VARY, "cache-control": "no-store" }
   return { statusCode: status, headers, body, isBase64Encoded: false }
 }

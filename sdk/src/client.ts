@@ -1,20 +1,15 @@
 import type { Json } from "../../core/json.ts"
 import { isFinal, pauseAfter } from "./failures.ts"
-import { type Ask, linkOf } from "./link.ts"
+import { type Link, linkOf } from "./link.ts"
 import { Listeners } from "./listeners.ts"
-import { Outcomes } from "./outcomes.ts"
+import { FIRST_PACE, paceOf, pauseMsOf } from "./pace.ts"
+import { reportsOver } from "./reports.ts"
 import { isLater } from "./revisions.ts"
-import { changedKeys, type Held, hold, isSnapshot, supersedes, viewFor } from "./snapshot.ts"
-import { follow } from "./stream.ts"
+import { loadRules, needsRules, rules } from "./rules.ts"
+import { changesOf, type Held, hold, isSnapshot, supersedes, viewFor } from "./snapshot.ts"
 import { later } from "./timer.ts"
 import type { Client, Context, Evaluation, HotswapEvents, HotswapOptions, Snapshot, View } from "./types.ts"
 
-type Name = keyof HotswapEvents
-
-/** Asked at this pace, in seconds, until the service says another. */
-const PACE = { alone: 10, withStream: 30 }
-/** Clients that began together do not go on together; none asks later than its pace. */
-const JITTER = 0.2
 const FAILURES_TO_STALE = 3
 const READY_MS = 30_000
 
@@ -25,13 +20,11 @@ const NOT_READY: Evaluation = Object.freeze({
   metadata: Object.freeze({}),
 })
 
-const within = (seconds: number): number => Math.min(3_600, Math.max(1, seconds))
-
 /** One tenant × environment, whole, in memory. Starts when it is made. */
 export class HotswapClient implements Client {
   readonly #options: HotswapOptions
-  readonly #ask: Ask
-  readonly #outcomes: Outcomes | null
+  readonly #link: Link
+  readonly #reports: ReturnType<typeof reportsOver> | null
   /** Aborted when it is closed; `#over` when the last outcomes are told, too. */
   readonly #leaving = new AbortController()
   readonly #over = new AbortController()
@@ -44,25 +37,34 @@ export class HotswapClient implements Client {
   /** What whoever called `reload` was told of. */
   #atLeast = ""
   #failures = 0
-  #lastError: Error | undefined
+  /** Why the last read failed; other parts may fail without it. */
+  #lastError: unknown
   /** When the service last answered; 0: not yet. */
   #heardAtMs = 0
   #isStale = false
-  #isStanding = false
-  #pace = PACE
+  /** The stream: taken to stand until it turns out not to. */
+  #isStanding: boolean
+  #pace = FIRST_PACE
   #lookAtMs = 0
   #cancel: (() => void) | undefined
   #flight: Promise<void> | null = null
+  #following: Promise<void> | null = null
   #closing: Promise<void> | null = null
+
+  readonly #fail = (thrown: unknown): void => {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+    if (!this.#leaving.signal.aborted) this.#emit("error", { error })
+  }
 
   constructor(options: HotswapOptions) {
     this.#options = options
-    this.#ask = linkOf(options, this.#over.signal)
+    this.#isStanding = options.stream !== false
+    this.#link = linkOf(options, this.#over.signal)
     this.#instance = options.instanceId ?? crypto.randomUUID()
     // A browser speaks for one subject only, and nobody has to believe it.
     const isTold = options.report ?? !("document" in globalThis)
     // Under a name that no other process has, which a store may share: the service takes a lower number for known.
-    this.#outcomes = isTold ? new Outcomes(this.#ask, this.#instance) : null
+    this.#reports = isTold ? reportsOver(this.#link, this.#instance, this.#fail) : null
     void this.#start(options)
   }
 
@@ -80,8 +82,8 @@ export class HotswapClient implements Client {
       }
       // Not unref'd: who waits for this keeps the process.
       const timer = setTimeout(end, timeoutMs)
-      const judge = () => isFinal(this.#lastError) && end()
       const { signal } = this.#leaving
+      const judge = () => (signal.aborted || isFinal(this.#lastError)) && end()
       const off = [
         this.on("ready", end),
         this.on("error", judge),
@@ -116,7 +118,7 @@ export class HotswapClient implements Client {
   }
 
   report(view: View, { ok, latencyMs }: { ok: boolean; latencyMs?: number }): void {
-    if (!this.#leaving.signal.aborted) this.#outcomes?.add(view, ok, latencyMs)
+    if (!this.#leaving.signal.aborted) this.#reports?.add(view, ok, latencyMs)
   }
 
   async reload(atLeast = ""): Promise<void> {
@@ -127,7 +129,7 @@ export class HotswapClient implements Client {
     await this.#look()
   }
 
-  on<Of extends Name>(name: Of, listener: (event: HotswapEvents[Of]) => void): () => void {
+  on<Of extends keyof HotswapEvents>(name: Of, listener: (event: HotswapEvents[Of]) => void): () => void {
     return this.#listeners.add(name, listener)
   }
 
@@ -139,25 +141,31 @@ export class HotswapClient implements Client {
   async #end(): Promise<void> {
     this.#leaving.abort()
     this.#cancel?.()
-    await this.#outcomes?.close()
+    await this.#reports?.close()
     this.#over.abort()
   }
 
-  async #start({ store, bootstrap, instanceId, stream = true }: HotswapOptions): Promise<void> {
+  async #start({ store, bootstrap, instanceId }: HotswapOptions): Promise<void> {
     if (store)
       try {
         this.#instance = instanceId ?? (await store.instanceId?.()) ?? this.#instance
-        this.#adopt(await store.load())
+        await this.#adopt(await store.load())
       } catch (thrown) {
         this.#fail(thrown)
       }
-    if (bootstrap) this.#adopt(structuredClone(bootstrap))
-    if (this.#leaving.signal.aborted) return
-    this.#lookSoon()
-    if (!stream) return
+    try {
+      if (bootstrap) await this.#adopt(structuredClone(bootstrap))
+    } catch (thrown) {
+      this.#fail(thrown)
+    }
+    if (!this.#leaving.signal.aborted) this.#lookSoon()
+  }
+
+  async #follow(): Promise<void> {
+    const { follow } = await import("./stream.ts")
     await follow(
       {
-        ask: this.#ask,
+        ...this.#link,
         known: () => this.#known,
         moved: (revision) => {
           if (isLater(revision, this.#wanted)) this.#wanted = revision
@@ -166,9 +174,10 @@ export class HotswapClient implements Client {
         },
         standing: (stands) => {
           this.#isStanding = stands
-          if (!stands) this.#lookAt(Math.min(this.#lookAtMs, Date.now() + this.#pauseMs()))
+          if (!stands)
+            this.#lookAt(Math.min(this.#lookAtMs, Date.now() + pauseMsOf(this.#pace, this.#isStanding)))
         },
-        failed: (thrown) => this.#fail(thrown),
+        failed: this.#fail,
       },
       this.#leaving.signal,
     )
@@ -177,11 +186,6 @@ export class HotswapClient implements Client {
   /** What is here, if the service has said so: what was kept may be of another environment. */
   get #known(): string {
     return this.#heardAtMs > 0 ? this.#held!.snapshot.revision : ""
-  }
-
-  #pauseMs(): number {
-    const seconds = this.#isStanding ? this.#pace.withStream : this.#pace.alone
-    return seconds * 1_000 * (1 - JITTER * Math.random())
   }
 
   #lookAt(atMs: number): void {
@@ -207,35 +211,40 @@ export class HotswapClient implements Client {
     try {
       await this.#read()
       this.#failures = 0
-      pauseMs = this.#pauseMs()
+      pauseMs = pauseMsOf(this.#pace, this.#isStanding)
       const isMissing = isLater(this.#wanted, this.#held!.snapshot.revision)
       this.#misses = isMissing ? this.#misses + 1 : 0
       // Heard of while it was asked for; if it is not there yet, it will be.
       if (isMissing) pauseMs = this.#misses === 1 ? 0 : Math.min(pauseMs, pauseAfter(this.#misses))
     } catch (thrown) {
       pauseMs = pauseAfter(++this.#failures, thrown)
+      this.#lastError = thrown
       this.#fail(thrown)
       if (this.#failures === FAILURES_TO_STALE) this.#age(this.#heardAtMs || Date.now())
       throw thrown
     } finally {
       this.#lookAt(Date.now() + pauseMs)
+      if (this.#options.stream !== false)
+        this.#following ??= this.#follow().catch((thrown) => {
+          this.#following = null
+          this.#isStanding = false
+          this.#fail(thrown)
+        })
     }
   }
 
   async #read(): Promise<void> {
     const newest = isLater(this.#wanted, this.#known) ? this.#wanted : this.#known
-    const response = await this.#ask(`/api/v1/configs/tenant/${this.#options.tenantId}?arms=both`, {
+    const response = await this.#link.ask(`/api/v1/configs/tenant/${this.#options.tenantId}?arms=both`, {
       headers: { "if-none-match": this.#held?.etag ?? "", "hotswap-at-least": this.#atLeast || newest },
     })
     this.#atLeast = ""
     const { headers, status } = response
-    if (status === 304) this.#moveOn(headers.get("hotswap-revision") ?? "")
-    else if (!this.#adopt((await response.json()) as Snapshot, true))
+    if (status === 304) await this.#moveOn(headers.get("hotswap-revision") ?? "")
+    else if (!(await this.#adopt((await response.json()) as Snapshot, true)))
       throw new TypeError("The answer is no snapshot.")
     this.#heardAtMs = Date.now()
-    const [alone = PACE.alone, withStream = alone] =
-      headers.get("hotswap-poll")?.match(/\d+/g)?.map(Number) ?? []
-    this.#pace = { alone: within(alone), withStream: within(withStream) }
+    this.#pace = paceOf(headers.get("hotswap-poll"))
     const staleSeconds = headers.get("hotswap-stale")
     if (staleSeconds) this.#age(Date.now() - Number(staleSeconds) * 1_000)
     else if (this.#isStale) {
@@ -245,40 +254,36 @@ export class HotswapClient implements Client {
   }
 
   /** `false`: that is no snapshot of this tenant. One that is older than what is here changes nothing. */
-  #adopt(snapshot: Snapshot | null, isTold = false): boolean {
-    const before = this.#held
+  async #adopt(snapshot: Snapshot | null, isTold = false): Promise<boolean> {
     if (!isSnapshot(snapshot, this.#options.tenantId)) return false
+    // Where nothing has to be loaded it is served at once.
+    if (needsRules(snapshot)) await loadRules(this.#fail)
+    const before = this.#held
     const isElsewhere = before !== null && before.snapshot.environment !== snapshot.environment
     if (before && !(isElsewhere ? isTold : supersedes(snapshot, before.snapshot))) return true
-    const held = hold(snapshot, before)
+    const held = hold(snapshot, before, rules)
     this.#held = held
     if (!before) this.#emit("ready", { revision: snapshot.revision })
-    else this.#tellChanges(before, held)
+    else {
+      const changes = changesOf(before, held)
+      if (changes.keys.length > 0) this.#emit("changed", changes)
+    }
     if (isTold) this.#save()
     return true
   }
 
-  /** Nothing has changed but how far the pointers have moved. */
-  #moveOn(revision: string): void {
-    if (!this.#held || !isLater(revision, this.#held.snapshot.revision)) return
-    this.#held = hold({ ...this.#held.snapshot, revision }, this.#held)
+  /** Nothing has changed but how far the pointers have moved, or that rules are there now. */
+  async #moveOn(told: string): Promise<void> {
+    const { snapshot, stable } = this.#held!
+    if (needsRules(snapshot)) await loadRules(this.#fail)
+    const revision = isLater(told, snapshot.revision) ? told : snapshot.revision
+    if (revision === snapshot.revision && rules === stable.content.rules) return
+    this.#held = hold({ ...snapshot, revision }, this.#held, rules)
     this.#save()
   }
 
   #save(): void {
-    this.#options.store?.save(this.#held!.snapshot).catch((thrown: unknown) => this.#fail(thrown))
-  }
-
-  #tellChanges(before: Held, next: Held): void {
-    const keys = changedKeys(before, next)
-    if (keys.length === 0) return
-    const views = [before.stable, next.stable, next.candidate ?? next.stable]
-    const flags = new Set(views.flatMap((view) => [...view.flags()]))
-    this.#emit("changed", {
-      revision: next.snapshot.revision,
-      keys,
-      flags: keys.filter((key) => flags.has(key)),
-    })
+    this.#options.store?.save(this.#held!.snapshot).catch(this.#fail)
   }
 
   /** What is served has not been heard to be right since then. */
@@ -288,12 +293,7 @@ export class HotswapClient implements Client {
     this.#emit("stale", { since: new Date(sinceMs) })
   }
 
-  #fail(thrown: unknown): void {
-    this.#lastError = thrown instanceof Error ? thrown : new Error(String(thrown))
-    if (!this.#leaving.signal.aborted) this.#emit("error", { error: this.#lastError })
-  }
-
-  #emit<Of extends Name>(name: Of, event: HotswapEvents[Of]): void {
+  #emit<Of extends keyof HotswapEvents>(name: Of, event: HotswapEvents[Of]): void {
     for (const thrown of this.#listeners.tell(name, event)) if (name !== "error") this.#fail(thrown)
   }
 }

@@ -1,18 +1,23 @@
-import { HotswapError } from "./failures.ts"
+import { HotswapError, isFinal, pauseAfter } from "./failures.ts"
 import type { HotswapOptions } from "./types.ts"
 
 /** How long the service may take to answer; itself it waits 9 s for its origin. */
 const ANSWER_MS = 12_000
 
-export type Ask = (path: string, init?: RequestInit) => Promise<Response>
+/** A road to the service, and what to make of it when that fails; handed on to what is loaded later. */
+export interface Link {
+  ask(path: string, init?: RequestInit): Promise<Response>
+  isFinal: typeof isFinal
+  pauseAfter: typeof pauseAfter
+}
 
 /** Asks the service in the tenant's name, until `over`. Throws what `fetch` does, and HotswapError for what is no success. */
 export const linkOf = (
   { url, token, tenantId, fetch = globalThis.fetch }: HotswapOptions,
   over: AbortSignal,
-): Ask => {
+): Link => {
   const base = url.replace(/\/+$/, "")
-  return async (path, { headers, signal, ...init } = {}) => {
+  const ask: Link["ask"] = async (path, { headers, signal, ...init } = {}) => {
     const response = await fetch(base + path, {
       ...init,
       headers: { authorization: `Bearer ${token}`, "x-tenant-id": tenantId, ...headers },
@@ -23,4 +28,5 @@ export const linkOf = (
     await response.body?.cancel()
     throw new HotswapError(response.status, response.headers.get("retry-after"))
   }
+  return { ask, isFinal, pauseAfter }
 }

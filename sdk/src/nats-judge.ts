@@ -37,7 +37,10 @@ export interface TenantConsumerOptions {
   concurrency?: number
   /** The handler fails a message so often; then it is dead. Default 5. */
   failuresMax?: number
-  /** It is delivered so often, but for those it was put off here; then it is dead, lest it end every process. Default 100. */
+  /**
+   * It is delivered so often, but for those it was put off here; then it is dead, lest it end every process. What other processes
+   * put off does count: say more where tenants are beyond their limits for hours. Default 100.
+   */
   deliveriesMax?: number
   /** How long until a message is delivered again that has failed so often. Default: 1 s, doubled up to 60 s. */
   retryDelayMs?: (failures: number) => number

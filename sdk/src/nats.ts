@@ -158,9 +158,15 @@ export class TenantConsumer {
       else await this.#acknowledged(message)
       return verdict
     }
-    if (outcome !== "failed") this.#memory.update(key, ({ putOff }) => ({ putOff: putOff + 1 }))
-    message.nak(Math.max(1, delayMs ?? RETRY_MS.first))
+    const waitMs = Math.max(1, delayMs ?? RETRY_MS.first)
+    message.nak(outcome === "failed" ? waitMs : this.#putOffMs(key, waitMs))
     return verdict
+  }
+
+  /** Later each time: all that waits would else ask together each time that there is room for one. */
+  #putOffMs(key: string, waitMs: number): number {
+    const { putOff } = this.#memory.update(key, (known) => ({ putOff: known.putOff + 1 }))
+    return Math.max(waitMs, Math.min(RETRY_MS.longest, waitMs * 2 ** (putOff - 1)))
   }
 
   #retryDelayMs(key: string): number {

@@ -1,5 +1,4 @@
-import { isFinal, pauseAfter } from "./failures.ts"
-import type { Ask } from "./link.ts"
+import type { Link } from "./link.ts"
 import { later } from "./timer.ts"
 import type { View } from "./types.ts"
 
@@ -25,7 +24,7 @@ const boundOf = (ms: number): number =>
 
 /** Counts how requests went, and tells the service at most once a second. */
 export class Outcomes {
-  readonly #ask: Ask
+  readonly #link: Link
   readonly #instance: string
   #counts: Counts[] = []
   /** What is being told, until the service has it: it knows what it was told before by instance and number. */
@@ -34,13 +33,14 @@ export class Outcomes {
   #failures = 0
   #cancel: (() => void) | null = null
   #flight: Promise<void> | null = null
+  #isClosed = false
 
-  constructor(ask: Ask, instance: string) {
-    this.#ask = ask
+  constructor(link: Link, instance: string) {
+    this.#link = link
     this.#instance = instance
   }
 
-  add({ revision, arm }: View, ok: boolean, latencyMs: number | undefined): void {
+  add({ revision, arm }: Pick<View, "revision" | "arm">, ok: boolean, latencyMs: number | undefined): void {
     let counts = this.#counts.find((each) => each.revision === revision && each.arm === arm)
     if (!counts) {
       counts = { revision, arm, ok: 0, errors: 0, latency: {} }
@@ -48,7 +48,7 @@ export class Outcomes {
     }
     if (counts.ok + counts.errors === COUNT_MAX) return
     counts[ok ? "ok" : "errors"]++
-    if (latencyMs !== undefined) {
+    if (latencyMs !== undefined && !Number.isNaN(latencyMs)) {
       const bound = boundOf(latencyMs)
       counts.latency[bound] = (counts.latency[bound] ?? 0) + 1
     }
@@ -65,10 +65,19 @@ export class Outcomes {
 
   /** Tells what there is, once. */
   async close(): Promise<void> {
-    await this.#flight
-    const late = new Promise<void>((resolve) => later(CLOSE_MS, resolve))
-    await Promise.race([this.flush(), late])
+    let cancel = () => {}
+    const late = new Promise<void>((resolve) => {
+      cancel = later(CLOSE_MS, resolve)
+    })
+    await Promise.race([this.#tellAll(), late])
+    this.#isClosed = true
+    cancel()
     this.#cancel?.()
+  }
+
+  async #tellAll(): Promise<void> {
+    await this.#flight
+    if (!this.#isClosed) await this.flush()
   }
 
   async #tell(): Promise<void> {
@@ -77,15 +86,15 @@ export class Outcomes {
       this.#telling = this.#counts.splice(0).map((counts) => this.#reportOf(counts))
     let pauseMs = EVERY_MS
     try {
-      if (this.#telling.length > 0) await this.#ask("/api/v1/outcomes", this.#request())
+      if (this.#telling.length > 0) await this.#link.ask("/api/v1/outcomes", this.#request())
       this.#telling = []
       this.#failures = 0
     } catch (error) {
-      pauseMs += pauseAfter(++this.#failures, error)
+      pauseMs += this.#link.pauseAfter(++this.#failures, error)
       // Refused as it is, it would be again.
-      if (isFinal(error)) this.#telling = []
+      if (this.#link.isFinal(error)) this.#telling = []
     }
-    const isMore = this.#telling.length > 0 || this.#counts.length > 0
+    const isMore = !this.#isClosed && this.#telling.length + this.#counts.length > 0
     this.#cancel = isMore ? later(pauseMs, () => void this.flush()) : null
   }
 

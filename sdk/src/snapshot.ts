@@ -1,17 +1,20 @@
 import type { Context, Evaluation } from "../../core/flag/definition.ts"
-import { type Definition, Flags } from "../../core/flag/flags.ts"
+import { hasRule } from "../../core/flag/flag.ts"
+import { type Definition, FlagSet } from "../../core/flag/flag-set.ts"
 import { isFlag } from "../../core/flag/is-flag.ts"
+import type { Rules } from "../../core/flag/rules.ts"
 import type { Json } from "../../core/json.ts"
 import { getsCandidate } from "../../core/release/bucket.ts"
 import { isLater } from "./revisions.ts"
-import type { Snapshot, View } from "./types.ts"
+import type { HotswapEvents, Snapshot, View } from "./types.ts"
 
 type Values = ReadonlyMap<string, Json>
 
 /** One arm's configuration, and what has been made ready of its flags. */
 interface Arm {
   values: Values
-  flags: Flags
+  flags: FlagSet
+  rules: Rules
   flagKeys: readonly string[]
   /** Does one of them ask what time it is? Asking the clock can take longer than all the rest. */
   isTimed: boolean
@@ -41,17 +44,17 @@ const frozen = (value: Json): Json => {
 const kept = (value: Json, before: Json | undefined): Json =>
   value === before || JSON.stringify(value) === JSON.stringify(before) ? before! : frozen(value)
 
-const armOf = (values: Values, view: ServedView | undefined): Arm => {
+const armOf = (values: Values, view: ServedView | undefined, rules: Rules): Arm => {
   const before = view?.content
   const definitions = new Map<string, Definition>()
   for (const [key, value] of values) if (isFlag(value)) definitions.set(key, value)
   const isSame =
-    before !== undefined &&
+    before?.rules === rules &&
     definitions.size === before.flagKeys.length &&
     before.flagKeys.every((key) => before.values.get(key) === definitions.get(key))
   if (isSame) return { ...before, values }
   const isTimed = TIMED.test(JSON.stringify([...definitions.values()]))
-  return { values, flags: new Flags(definitions), flagKeys: [...definitions.keys()], isTimed }
+  return { values, flags: new FlagSet(definitions, rules), rules, flagKeys: [...definitions.keys()], isTimed }
 }
 
 export class ServedView implements View {
@@ -105,11 +108,11 @@ const keepAll = (values: Record<string, Json>, before: ServedView | null | undef
 }
 
 /** Takes the snapshot over, and freezes what is in it. */
-export const hold = (snapshot: Snapshot, before: Held | null): Held => {
+export const hold = (snapshot: Snapshot, before: Held | null, rules: Rules): Held => {
   const { configs, candidate } = snapshot
   keepAll(configs, before?.stable)
   const values = new Map(Object.entries(configs))
-  const stable = new ServedView(snapshot, "stable", armOf(values, before?.stable))
+  const stable = new ServedView(snapshot, "stable", armOf(values, before?.stable, rules))
   if (!candidate) return { snapshot, etag: tagOf(snapshot), stable, candidate: null }
   keepAll(candidate.set, before?.candidate)
   const changed = new Map([...values, ...Object.entries(candidate.set)])
@@ -118,13 +121,19 @@ export const hold = (snapshot: Snapshot, before: Held | null): Held => {
     snapshot,
     etag: tagOf(snapshot),
     stable,
-    candidate: new ServedView(snapshot, "candidate", armOf(changed, before?.candidate ?? stable)),
+    candidate: new ServedView(snapshot, "candidate", armOf(changed, before?.candidate ?? stable, rules)),
   }
 }
 
 /** Is this, wherever it comes from, a snapshot of the tenant? */
 export const isSnapshot = (value: Snapshot | null, tenantId: string): value is Snapshot =>
   value?.tenantId === tenantId && isLater(value.revision, "") && typeof value.configs === "object"
+
+/** Has a flag in it a rule? */
+export const hasRules = ({ configs, candidate }: Snapshot): boolean =>
+  [...Object.values(configs), ...Object.values(candidate?.set ?? {})].some(
+    (value) => isFlag(value) && hasRule(value),
+  )
 
 /** A newer one, or the same one with the candidate that could not be had before. Never an older one. */
 export const supersedes = (next: Snapshot, held: Snapshot): boolean =>
@@ -137,13 +146,16 @@ export const viewFor = ({ snapshot, stable, candidate }: Held, unit: string): Se
   return candidate && getsCandidate(rollout!.changeId, unit, rollout!.weightBp) ? candidate : stable
 }
 
-/** Of which keys somebody is told something else than before. */
-export const changedKeys = (before: Held, next: Held): string[] => {
-  const keys = new Set([...before.stable.keys(), ...next.stable.keys()])
-  for (const key of keys) if (before.stable.get(key) === next.stable.get(key)) keys.delete(key)
+/** What somebody is told otherwise than before, if only by one arm. */
+export const changesOf = (before: Held, next: Held): HotswapEvents["changed"] => {
+  const arms = [before.stable, next.stable]
+  const changed = new Set(arms.flatMap((view) => [...view.keys()]))
+  for (const key of changed) if (before.stable.get(key) === next.stable.get(key)) changed.delete(key)
   if (before.etag !== next.etag)
     for (const { snapshot } of [before, next])
       for (const key of [...Object.keys(snapshot.candidate?.set ?? {}), ...(snapshot.candidate?.unset ?? [])])
-        keys.add(key)
-  return [...keys]
+        changed.add(key)
+  const flags = new Set([...arms, next.candidate ?? next.stable].flatMap((view) => [...view.flags()]))
+  const keys = [...changed]
+  return { revision: next.snapshot.revision, keys, flags: keys.filter((key) => flags.has(key)) }
 }

@@ -1,10 +1,8 @@
 import { readEvents } from "./event-stream.ts"
-import { pauseAfter } from "./failures.ts"
-import type { Ask } from "./link.ts"
+import type { Link } from "./link.ts"
 import { later, pause } from "./timer.ts"
 
-interface Parts {
-  ask: Ask
+interface Parts extends Pick<Link, "ask" | "pauseAfter"> {
   /** The revision there is here already, or nothing. */
   known(): string
   /** There is, or may be, something else at this revision. */
@@ -20,7 +18,7 @@ const RETRY_MS = { first: 1_000, least: 100, most: 300_000 }
 
 /** Hears of changes until `over`, however often the connection breaks. */
 export const follow = async (
-  { ask, known, moved, standing, failed }: Parts,
+  { ask, pauseAfter, known, moved, standing, failed }: Parts,
   over: AbortSignal,
 ): Promise<void> => {
   let retryMs = RETRY_MS.first
@@ -51,6 +49,8 @@ export const follow = async (
       })
     } finally {
       cancel()
+      // What is no stream, or no longer read, would keep its connection.
+      broken.abort()
       standing(false)
     }
   }

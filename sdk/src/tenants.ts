@@ -37,8 +37,6 @@ interface Held {
   client: Client
   hasStream: boolean
   usedAt: number
-  /** Rejects once the service says that asking again is of no use. */
-  refused: Promise<never>
   /** How many wait until it is ready: they are not left standing. */
   waiting: number
 }
@@ -87,7 +85,7 @@ export class Tenants {
     if (held.client.isReady) return held.client
     held.waiting += 1
     try {
-      await Promise.race([held.client.ready(timeoutMs), held.refused])
+      await held.client.ready(timeoutMs)
       return held.client
     } catch (thrown) {
       throw this.#refusalOf(tenantId, held, thrown)
@@ -146,14 +144,7 @@ export class Tenants {
     const make = create ?? ((each: HotswapOptions) => new HotswapClient(each))
     // It outlives the request that needs it first, and what it calls back is no business of that request's tenant.
     const client = TenantContext.outside(() => make(options))
-    const refused = new Promise<never>((_, reject) => {
-      client.on("error", ({ error }) => {
-        if (isFinal(error) && !client.isReady) reject(error)
-      })
-    })
-    // Nobody may be waiting.
-    refused.catch(() => {})
-    return { client, hasStream, usedAt: performance.now(), waiting: 0, refused }
+    return { client, hasStream, usedAt: performance.now(), waiting: 0 }
   }
 
   /** Those that never had anything to serve go first: made-up names must not drive out tenants that there are. */
@@ -193,7 +184,10 @@ export class Tenants {
   #refusalOf(tenantId: string, held: Held, thrown: unknown): unknown {
     if (!isFinal(thrown)) return thrown
     if (this.#held.get(tenantId) === held) this.#letGo(tenantId)
-    const error = statusOf(thrown) === 404 ? new TenantUnknownError(tenantId, thrown) : (thrown as Error)
+    const { status, cause } = thrown as Error & { status?: unknown }
+    // What the service said, and not that there is nothing to serve because of it.
+    const said = (status === undefined ? cause : thrown) as Error
+    const error = statusOf(said) === 404 ? new TenantUnknownError(tenantId, said) : said
     const [oldest] = this.#refused.keys()
     if (this.#refused.size >= REFUSED_MAX && oldest !== undefined) this.#refused.delete(oldest)
     this.#refused.set(tenantId, {

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs"
 import { parseFlag } from "../../core/flag/flag-document.ts"
 import type { Definition } from "../../core/flag/flags.ts"
+import { rules } from "../../core/flag/rules.ts"
 import { parseConfigKey, parseTenantId } from "../../core/ids.ts"
 import { parseJson } from "../../core/json.ts"
 import { TenantContext, type TenantContextFields } from "./context.ts"
 import type { LimitDecision } from "./limits.ts"
-import { changedKeys, type Held, hold, viewFor } from "./snapshot.ts"
+import { changesOf, type Held, hold, viewFor } from "./snapshot.ts"
 import { TenantUnknownError } from "./tenants.ts"
 import type { Client, Context, Evaluation, HotswapEvents, Json, View } from "./types.ts"
 
@@ -39,7 +40,7 @@ export class TestClient implements Client {
 
   constructor(tenantId: string, environment: string, values: TestValues = {}) {
     const snapshot = { tenantId, environment, revision: "0.0.0.1", view: "1", configs: {}, candidate: null }
-    this.#held = hold({ ...snapshot, configs: entriesOf(values) }, null)
+    this.#held = hold({ ...snapshot, configs: entriesOf(values) }, null, rules)
   }
 
   /** Takes effect at once, for whoever asks for a view from now on; all of it, or nothing if anything is not valid. */
@@ -114,11 +115,9 @@ export class TestClient implements Client {
     const before = this.#held
     const moves = Number(before.snapshot.view) + 1
     const next = { ...before.snapshot, configs, view: String(moves), revision: `0.0.0.${moves}` }
-    this.#held = hold(next, before)
-    const keys = changedKeys(before, this.#held)
-    if (keys.length === 0) return
-    const flags = new Set([...before.stable.flags(), ...this.#held.stable.flags()])
-    this.emit("changed", { revision: next.revision, keys, flags: keys.filter((key) => flags.has(key)) })
+    this.#held = hold(next, before, rules)
+    const changes = changesOf(before, this.#held)
+    if (changes.keys.length > 0) this.emit("changed", changes)
   }
 }
 

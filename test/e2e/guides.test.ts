@@ -62,7 +62,7 @@ afterAll(async () => {
 const terminal = () => {
   let kept = ""
   return async (script: string, env: Record<string, string> = {}): Promise<string> => {
-    const { stdout, stderr } = await run("bash", ["-euo", "pipefail", "-c", `${kept}\n${script}`], {
+    const { stdout, stderr } = await run("bash", ["--norc", "-euo", "pipefail", "-c", `${kept}\n${script}`], {
       env: { ...process.env, HOTSWAP: hotswap.url, ADMIN: hotswap.adminToken, ...env },
     })
     expect(stderr).toBe("")

@@ -63,7 +63,7 @@ describe.skipIf(!hasCurl)("the calls of the README, in a shell", () => {
   let kept = setUp.match(/^\w+\(\) \{[\s\S]*?; \}$/gm)?.join("\n") ?? ""
   const env = () => ({ ...process.env, HOTSWAP: hotswap.url, ADMIN: hotswap.adminToken })
   const shell = async (script: string): Promise<string> => {
-    const { stdout, stderr } = await run("bash", ["-euo", "pipefail", "-c", script], { env: env() })
+    const { stdout, stderr } = await run("bash", ["--norc", "-euo", "pipefail", "-c", script], { env: env() })
     expect(stderr).toBe("")
     return stdout
   }
@@ -129,7 +129,7 @@ describe.skipIf(!hasCurl)("the calls of the README, in a shell", () => {
 
   test("the stream says at once where things are", async () => {
     const script = `${kept}\n${blocksUnder("stream:").replace(/^curl/m, "exec curl")}`
-    const listener = spawn("bash", ["-euo", "pipefail", "-c", script], { env: env() })
+    const listener = spawn("bash", ["--norc", "-euo", "pipefail", "-c", script], { env: env() })
     let heard = ""
     listener.stdout.on("data", (data) => {
       heard += data

@@ -78,6 +78,8 @@ const createTold = (): Told => {
   return told
 }
 
+const HALF = { enabled: true, percentage: 50 }
+
 /** The tenants and people of one stretch of a run. */
 export interface Scene {
   tenants: readonly string[]
@@ -93,6 +95,7 @@ export interface Scene {
 }
 
 const KEYS = Array.from({ length: 40 }, (_, index) => `key.${index}`)
+const FLAGS = Array.from({ length: 8 }, (_, index) => `switch.${index}`)
 
 /** New tenants, with everybody who may ask, and something in every place. */
 export const createScene = async (
@@ -157,7 +160,10 @@ export const createScene = async (
       const body = { tenantId: tenant, environment, edits }
       told.learn(tenant, jsonOf(await must("POST", "/api/v1/changes", body)))
       const secret = { tenantId: tenant, environment, key: "secret.0", value: "hidden", secret: true }
-      if (environment !== "Production") await must("POST", "/api/v1/configs", secret)
+      if (environment === "Production") continue
+      await must("POST", "/api/v1/configs", secret)
+      for (const key of FLAGS)
+        await must("PUT", `/api/v1/tenants/${tenant}/flags/${key}?environment=${environment}`, HALF)
     }
   }
   await issue(asleep, `admin@${asleep}`, ["tenant_admin"])
@@ -193,6 +199,6 @@ export const createScene = async (
       await send(`/api/v1/approvals/${encodeURIComponent(made.changeId!)}/approve`, approver.token, {})
     }
   }
-  const key = (chance: Chance) => chance.one(KEYS)
+  const key = (chance: Chance) => chance.one(chance.of(0.8) ? KEYS : FLAGS)
   return { tenants: [one, two], spare, asleep, people, told, replenish, key }
 }

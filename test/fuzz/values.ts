@@ -98,6 +98,8 @@ const MEANINGS: Readonly<Record<string, Maker>> = {
   replaces: ({ change, chance }) => (chance.of(0.05) ? change?.changeId : undefined),
   contentHash: ({ change }) => change?.contentHash,
   step: ({ change }) => change?.step ?? 0,
+  action: ({ chance }) => chance.one(["command", "eligibility_check", "sync_request"]),
+  amount: ({ chance }) => 1 + chance.below(3),
   tokenId: newest("tokenId", `a:tok_${"0".repeat(32)}`),
   channelId: newest("channelId", "none"),
   deliveryId: newest("deliveryId", "none"),

@@ -9,18 +9,20 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((each) => each.close()))
 })
 
-/** A service whose stream is refused before a read is answered. */
+/** A service whose stream is refused between a read that fails and one that is answered. */
 const withoutStream = () => {
   let refuse = () => {}
   const refused = new Promise<void>((resolve) => {
     refuse = resolve
   })
+  let reads = 0
   return scriptService({
     stream: () => {
       setImmediate(refuse)
       return refusal(404)
     },
     read: async () => {
+      if (reads++ === 0) return refusal(503)
       await refused
       await new Promise((resolve) => setImmediate(resolve))
       return answerWith(snapshotOf(1))
@@ -83,6 +85,7 @@ test("a client that is closed while the service does not take outcomes asks it n
   await client.ready()
   const view = client.view("user-1")
   client.report(view, { ok: true })
+  await vi.dynamicImportSettled()
   await vi.advanceTimersByTimeAsync(1_500)
   client.report(view, { ok: true })
   let isClosed = false

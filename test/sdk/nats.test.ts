@@ -276,6 +276,29 @@ describe.skipIf(!hasNats())("messages of a JetStream consumer", () => {
     expect(naks).toEqual([86_400_000])
   })
 
+  test("come back later each time that they are put off, so that those that wait do not wear them out", async () => {
+    const { start, publish, outcomes } = await world()
+    const naks: (number | undefined)[] = []
+    const limits = new TestLimits({ command: 0 })
+    limits.retryAfterMs = 1_000
+    await start({
+      limits,
+      action: "command",
+      resolve: (message) => {
+        const nak = message.nak.bind(message)
+        vi.spyOn(message, "nak").mockImplementation((delayMs) => {
+          naks.push(delayMs)
+          nak(1)
+        })
+        return "tenant-1"
+      },
+      handler: () => {},
+    })
+    await publish("tenant-1")
+    await vi.waitFor(() => expect(outcomes().length).toBeGreaterThanOrEqual(8), 10_000)
+    expect(naks.slice(0, 8)).toEqual([1, 2, 4, 8, 16, 32, 60, 60].map((seconds) => seconds * 1_000))
+  })
+
   test("that outlast the time to acknowledge them are not delivered a second time", async () => {
     const { start, publish, told, metrics } = await world()
     const handler = vi.fn(outlasting)

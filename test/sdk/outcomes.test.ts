@@ -29,7 +29,12 @@ const connect = async (service: Scripted, options = {}) => {
   await vi.advanceTimersByTimeAsync(0)
   return client
 }
-const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
+const pass = async (ms: number) => {
+  await vi.advanceTimersByTimeAsync(0)
+  // What is loaded when it is needed does not come while time stands still.
+  await vi.dynamicImportSettled()
+  await vi.advanceTimersByTimeAsync(ms)
+}
 const reportsOf = (service: Scripted) => service.of("outcomes").map(({ body }) => body!.reports)
 
 test("what many requests came to is told once a second, by revision and arm, with how long they took", async () => {

@@ -1,24 +1,27 @@
 import { execFile } from "node:child_process"
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { gzipSync } from "node:zlib"
+import { build } from "esbuild"
 import { Miniflare } from "miniflare"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import { buildSdk } from "../../sdk/build.ts"
 import type * as Sdk from "../../sdk/src/index.ts"
 import { GOLDEN_VIEWS } from "../golden/golden.ts"
 import { type RunningHotswap, removeHome, startHotswap, temporaryHome } from "../support/hotswap.ts"
 import { ROOT } from "../support/source-tree.ts"
-import { snapshotOf } from "./scripted.ts"
+import { answerWith, scriptService, snapshotOf } from "./scripted.ts"
 import { createTenant } from "./service.ts"
 
 const run = promisify(execFile)
 const NODE = join(ROOT, "node_modules/.bin/node")
 
-/** Gzipped. */
-const CORE_BYTES_MAX = 8.5 * 1_024
+/** Gzipped: what is loaded at the start, and with all that is loaded when it is needed. */
+const START_BYTES_MAX = 5 * 1_024
+const WHOLE_BYTES_MAX = 9.5 * 1_024
+const LATER = ["outcomes.js", "rules.js", "stream.js"]
 const FLAG = { state: "ENABLED", variants: { on: true, off: false }, defaultVariant: "on" }
 
 let folder: string
@@ -30,7 +33,9 @@ beforeAll(async () => {
   const sources = join(folder, "sdk")
   await Promise.all([
     buildSdk(join(sources, "dist")),
-    ...["package.json", "README.md"].map((name) => cp(join(ROOT, "sdk", name), join(sources, name))),
+    ...["package.json", "README.md", "LICENSE"].map((name) =>
+      cp(join(ROOT, "sdk", name), join(sources, name)),
+    ),
     mkdir(application),
     startHotswap({ home: await temporaryHome() }).then((running) => {
       hotswap = running
@@ -87,10 +92,22 @@ test("the five minutes of docs/sdk.md work as written", async () => {
   expect([stdout, stderr]).toEqual(["hello true\n", ""])
 })
 
-test("the core entry is small, imports nothing, and evaluates as its source does", async () => {
-  const built = await readFile(installed("dist/index.js"))
-  expect(gzipSync(built, { level: 9 }).length).toBeLessThanOrEqual(CORE_BYTES_MAX)
-  expect(String(built)).not.toMatch(/\bimport\b|\brequire\b|\beval\b|new Function/)
+test("the core entry is small, and imports nothing but parts of itself, when they are needed", async () => {
+  const built = await Promise.all(["index.js", ...LATER].map((name) => readFile(installed(`dist/${name}`))))
+  const sizes = built.map((file) => gzipSync(file, { level: 9 }).length)
+  expect(sizes[0]).toBeLessThanOrEqual(START_BYTES_MAX)
+  expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(WHOLE_BYTES_MAX)
+  const text = built.join("\n")
+  expect(
+    text
+      .match(/\bimport\b.{0,30}/g)
+      ?.map((each) => /^import\("\.\/(.*?)"\)/.exec(each)?.[1])
+      .sort(),
+  ).toEqual(LATER)
+  expect(text).not.toMatch(/\brequire\b|\beval\b|new Function/)
+})
+
+test("the core evaluates as its source does", async () => {
   const { HotswapClient } = (await import(installed("dist/index.js"))) as typeof Sdk
   const fetch = () => new Promise<never>(() => {})
   for (const { configs, cases } of GOLDEN_VIEWS) {
@@ -103,6 +120,7 @@ test("the core entry is small, imports nothing, and evaluates as its source does
       stream: false,
       fetch,
     })
+    await client.ready()
     for (const { flag, context, expected, isTimed } of cases) {
       const { errorMessage: _, ...evaluation } = client.evaluate(flag, context)
       if (!isTimed) expect(evaluation).toEqual({ metadata: {}, ...expected })
@@ -111,37 +129,89 @@ test("the core entry is small, imports nothing, and evaluates as its source does
   }
 })
 
-test("the core runs in a Worker", async () => {
-  const { token, tenantId } = await createTenant(hotswap, "in-a-worker", { greeting: "hello", flag: FLAG })
-  const main = `
-    import { HotswapClient } from "./index.js"
-    export default {
-      async fetch(request) {
-        const client = new HotswapClient(await request.json())
-        await client.ready()
-        const view = client.view("user-1")
-        client.report(view, { ok: true })
-        await client.close()
-        return Response.json([view.get("greeting"), view.isEnabled("flag"), client.view().revision === view.revision])
-      },
-    }
-  `
-  const core = await readFile(installed("dist/index.js"), "utf8")
-  const worker = new Miniflare({
-    modules: [
-      { type: "ESModule", path: "main.js", contents: main },
-      { type: "ESModule", path: "index.js", contents: core },
-    ],
-    compatibilityDate: "2026-07-30",
-    cf: false,
-  })
-  const body = JSON.stringify({ url: hotswap.url, token, tenantId })
-  try {
-    const answer = await worker.dispatchFetch("http://worker/", { method: "POST", body })
-    expect(await answer.json()).toEqual(["hello", true, true])
-  } finally {
-    await worker.dispose()
+const WORKER = `
+  import { HotswapClient } from "@hotswap/sdk"
+  export default {
+    async fetch(request) {
+      const client = new HotswapClient(await request.json())
+      await client.ready()
+      const view = client.view("user-1")
+      client.report(view, { ok: true })
+      await client.close()
+      return Response.json([view.get("greeting"), view.isEnabled("flag"), client.view().revision === view.revision])
+    },
   }
+`
+const RULED = { ...FLAG, targeting: { if: [{ "==": [{ var: "plan" }, "free"] }, "off", "on"] } }
+
+test("the core runs in a Worker, as it is, bundled and bundled in parts", async () => {
+  const configs = { greeting: "hello", flag: RULED }
+  const { token, tenantId } = await createTenant(hotswap, "in-a-worker", configs)
+  const body = JSON.stringify({ url: hotswap.url, token, tenantId })
+  await writeFile(join(application, "worker.js"), WORKER)
+  const bundled = async (splitting: boolean) => {
+    const { outputFiles } = await build({
+      entryPoints: [join(application, "worker.js")],
+      outdir: "/",
+      bundle: true,
+      splitting,
+      format: "esm",
+      write: false,
+    })
+    return outputFiles.map(({ path, text }): [string, string] => [basename(path), text])
+  }
+  const asIs: [string, string][] = [["worker.js", WORKER.replace("@hotswap/sdk", "./index.js")]]
+  for (const name of ["index.js", ...LATER])
+    asIs.push([name, await readFile(installed(`dist/${name}`), "utf8")])
+  for (const files of [asIs, await bundled(false), await bundled(true)]) {
+    const main = files.find(([name]) => name === "worker.js")!
+    const modules = [main, ...files.filter((file) => file !== main)]
+    const worker = new Miniflare({
+      modules: modules.map(([path, contents]) => ({ type: "ESModule", path, contents })),
+      compatibilityDate: "2026-07-30",
+      cf: false,
+    })
+    try {
+      const answer = await worker.dispatchFetch("http://worker/", { method: "POST", body })
+      expect(await answer.json()).toEqual(["hello", true, true])
+    } finally {
+      await worker.dispose()
+    }
+  }
+})
+
+test("where a part cannot be loaded the client serves without it, and takes it up when it can be had", async () => {
+  const parts = join(application, "parts")
+  await mkdir(parts)
+  await writeFile(join(parts, "package.json"), '{"type":"module"}')
+  await cp(installed("dist/index.js"), join(parts, "index.js"))
+  const { HotswapClient } = (await import(join(parts, "index.js"))) as typeof Sdk
+  let isMoving = true
+  const service = scriptService({
+    read: () =>
+      isMoving
+        ? answerWith(snapshotOf(1, { configs: { k: 1, ruled: RULED, plain: FLAG } }))
+        : new Response(null, { status: 304, headers: { "hotswap-revision": "1.0.0.1" } }),
+  })
+  const options = { url: "http://x", token: "t", tenantId: "acme", fetch: service.fetch }
+  const client = new HotswapClient(options)
+  const errors: Error[] = []
+  client.on("error", ({ error }) => errors.push(error))
+  await client.ready()
+  expect([client.get("k"), client.isEnabled("plain")]).toEqual([1, true])
+  expect(client.evaluate("ruled")).toMatchObject({ errorCode: "PARSE_ERROR" })
+  client.report(client.view(), { ok: true })
+  await vi.waitFor(() => {
+    for (const name of LATER) expect(errors.join("\n")).toContain(name)
+  })
+  isMoving = false
+  for (const name of LATER) await cp(installed(`dist/${name}`), join(parts, name))
+  await client.reload()
+  expect(client.evaluate("ruled")).toMatchObject({ value: true, reason: "TARGETING_MATCH" })
+  await vi.waitFor(() => expect(service.open()).toBe(1))
+  client.report(client.view(), { ok: true })
+  await client.close()
+  expect(service.of("outcomes")).toHaveLength(1)
 })
 
 test("every entry can be imported where its peers are", async () => {
@@ -195,6 +265,14 @@ test("a strict TypeScript project gets its types", async () => {
     (error) => error,
   )
   expect(stdout).toBe("")
+})
+
+test("the package brings its licence, and takes every version of its peers that it is made for", async () => {
+  expect(await readFile(installed("LICENSE"), "utf8")).toBe(await readFile(join(ROOT, "LICENSE"), "utf8"))
+  const { peerDependencies, engines } = JSON.parse(await readFile(installed("package.json"), "utf8"))
+  expect(peerDependencies.express).toBe("^4.0.0 || ^5.0.0")
+  // The first with `AbortSignal.any`.
+  expect(engines.node).toBe(">=20.3")
 })
 
 const linkPeers = async (): Promise<void> => {

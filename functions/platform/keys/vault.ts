@@ -45,7 +45,8 @@ export const createVault = (parts: { db: Database; keyRing: KeyRing; clock: Cloc
   const forgotten = new Map<ScopeId, number>()
 
   const keep = (name: string, found: Omit<DataKey, "untilMs">): DataKey => {
-    const key = { ...found, untilMs: clock.nowMs() + KEY_KEPT_MS }
+    // Copied to memory of its own: what it came in is a piece of a page that thousands of others share, and all of that would stay.
+    const key = { ...found, key: new Uint8Array(found.key), untilMs: clock.nowMs() + KEY_KEPT_MS }
     known.set(name, key)
     return key
   }

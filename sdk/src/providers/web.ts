@@ -176,15 +176,18 @@ export class HotswapWebProvider implements Provider {
   async #ask({ isUnconditional = false, because, wanted = null }: Question): Promise<Answered> {
     const { signal } = this.#about
     const context = this.#context
-    const held = this.#held?.context === context ? this.#held : null
+    const heldOf = () => (this.#held?.context === context ? this.#held : null)
+    const before = heldOf()
     const answer = await askForFlags(this.#request, context, {
-      etag: isUnconditional ? null : (held?.etag ?? null),
-      atLeast: later(wanted, held?.revision ?? null),
+      etag: isUnconditional ? null : (before?.etag ?? null),
+      atLeast: later(wanted, before?.revision ?? null),
       because,
       wantsStreams: this.#watcher.wantsStreams,
       signal,
     })
     signal.throwIfAborted()
+    // Somebody else may have been answered meanwhile.
+    const held = heldOf()
     if (held) held.isKept = false
     if (!(held && isOlder(answer.revision, held.revision))) this.#take(answer, context)
     return { ...answer, revision: this.#held?.revision ?? null }

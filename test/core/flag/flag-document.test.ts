@@ -97,6 +97,14 @@ describe("a definition that would not evaluate is refused, with where and why", 
       "/$evaluators/a/$ref",
     ],
     [
+      "shared rules that make it many times as long",
+      flagWith(
+        { if: [{ and: Array(60).fill({ $ref: "long" }) }, "on"] },
+        { $evaluators: { long: { in: ["x", Array(900).fill(1)] } } },
+      ),
+      "/targeting",
+    ],
+    [
       "lists in lists in lists",
       flagWith({ some: [[], { some: [[], { some: [[], true] }] }] }),
       "/targeting/some/1/some/1",

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { DEFAULT_ENVIRONMENTS, type Environment } from "../../../core/environment.ts"
 import { Refusal } from "../../../core/errors.ts"
+import { type Definition, Flags } from "../../../core/flag/flags.ts"
 import {
   CONTEXT_BYTES_MAX,
   ofrepRefusal,
@@ -127,6 +128,57 @@ describe("the flags of a view", () => {
     expect(told.at(-1)).toMatchObject({ key: "flag.499", errorCode: "GENERAL" })
     expect(turns).toBeGreaterThan(2)
     expect(all(many, { list: [] }).told.at(-1)).toMatchObject({ key: "flag.499", value: true })
+  })
+
+  test("are kept ready for so many parts of their rules, and beyond that are made ready anew", () => {
+    const long = { cat: Array(900).fill({ var: "a" }) }
+    const rule = { if: [{ or: Array(18).fill({ $ref: "long" }) }, "on", null] }
+    const flag = { ...ON, $evaluators: { long }, targeting: rule }
+    const many = remote(Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`flag.${n}`, flag])))
+    const sizes: number[] = []
+    for (let n = 0; n < 80; n++) {
+      expect(many.one(`flag.${n % 40}`, { a: "x" }, 0)).toMatchObject({ status: 200 })
+      sizes.push(many.readyParts)
+    }
+    expect(sizes[0]).toBeGreaterThan(18 * 900)
+    expect(Math.max(...sizes)).toBeLessThan(600_000)
+    expect(Math.max(...sizes)).toBeGreaterThan(400_000)
+  })
+
+  test("count for as much memory as the view they are read from takes", () => {
+    const flags = remote({ flag: ON, plain: "x".repeat(10_000) })
+    expect(flags.characters).toBeLessThan(100)
+    expect(flags.viewCharacters).toBeGreaterThan(10_000)
+  })
+
+  test("that need the same others have them made ready once", () => {
+    const needing = (names: readonly string[]) => ({
+      ...ON,
+      prerequisites: names.map((flag) => ({ flag, variants: ["on"] })),
+    })
+    let read = 0
+    const definitions = new Map<string, Definition>([["needed", ON as Definition]])
+    const names = Array.from({ length: 50 }, (_, n) => `flag.${n}`)
+    for (const name of names) definitions.set(name, needing(["needed"]) as Definition)
+    const flags = new Flags({
+      keys: () => definitions.keys(),
+      get: (key) => {
+        const found = definitions.get(key)
+        // Only who makes it ready looks at what it says.
+        return key !== "needed" || !found
+          ? found
+          : new Proxy(found, {
+              get: (target, member, receiver) => {
+                if (member === "targeting") read++
+                return Reflect.get(target, member, receiver) as unknown
+              },
+            })
+      },
+    })
+    expect(flags.evaluate("flag.0", {}, 0)).toMatchObject({ value: true })
+    const once = read
+    for (const name of names) expect(flags.evaluate(name, {}, 0)).toMatchObject({ value: true })
+    expect([once > 0, read]).toEqual([true, once])
   })
 
   test("are known to read the time, also by a name that is put together", () => {

@@ -1,5 +1,6 @@
 import { expect } from "vitest"
 import { compileFlag } from "../../../core/flag/flag.ts"
+import { rules } from "../../../core/flag/rules.ts"
 
 const SHARES = [0, 0.01, 1, 5, 10, 25, 33.33, 50, 66.67, 75, 90, 99, 99.99, 100]
 
@@ -14,8 +15,8 @@ const CHI_SQUARE_MAX = 20.6
  * out, and who is in one flag's half says nothing of any other's.
  */
 export const countShares = (entities: number, tolerancePoints: number): void => {
-  const flags = SHARES.map((percentage) => compileFlag("new_checkout", { enabled: true, percentage }))
-  const halves = HALVES.map((key) => compileFlag(key, { enabled: true, percentage: 50 }))
+  const flags = SHARES.map((percentage) => compileFlag("new_checkout", { enabled: true, percentage }, rules))
+  const halves = HALVES.map((key) => compileFlag(key, { enabled: true, percentage: 50 }, rules))
   const counts = SHARES.map(() => 0)
   // By which of the halves they are in, one bit each.
   const among = new Float64Array(2 ** HALVES.length)

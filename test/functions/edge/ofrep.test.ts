@@ -310,6 +310,17 @@ describe("a stream's ticket", () => {
     expect(await statusOf(await ticketFor(suspended))).toBe(403)
   })
 
+  test("is for a GET, and goes on to nobody", async () => {
+    const url = await ticketFor(await tenantSaying(wholeOf("x")))
+    const path = url.slice(edge.url.length)
+    origin.calls.length = 0
+    for (const method of ["POST", "HEAD", "DELETE"]) {
+      const { status, headers } = await edge.get(path, undefined, { method })
+      expect([method, status, headers.get("allow")]).toEqual([method, 405, "GET, OPTIONS"])
+    }
+    expect(origin.calls).toEqual([])
+  })
+
   test("that is no longer good is renewed with the next answer, although nothing has changed", async () => {
     const { token } = await tenantSaying(wholeOf("x"))
     const etag = (await post(FLAGS, token)).headers.get("etag")!

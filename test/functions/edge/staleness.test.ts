@@ -21,6 +21,10 @@ const viewOf = (value: number): View =>
 
 interface World {
   pointers: Pointers
+  /** Goes on in another isolate of the same data centre. */
+  moveOn(): void
+  /** The origin says that there is no such tenant. */
+  isGone: boolean
   /** How often the origin was asked for the pointer. */
   asked(): number
   isUp: boolean
@@ -48,6 +52,7 @@ const createWorld = (): World => {
     pointer: async () => {
       asked++
       if (!world.isUp) return "unreachable"
+      if (world.isGone) return "absent"
       const { ageMs, ...told } = world.says
       const document = {
         ...{ tenantId: SCOPE.tenantId, environment: SCOPE.environment, tier: "Free", status: "active" },
@@ -65,14 +70,17 @@ const createWorld = (): World => {
     forget: async () => {},
   }
   const caller = { waitUntil: (promise: Promise<unknown>) => void behind.push(promise), trace: () => null }
-  const pointers = createPointers({
-    origin,
-    views: createViews(origin, 1_000),
-    lastKnownGood,
-    deadlineMs: 1_000,
-  })
+  const isolate = () =>
+    createPointers({ origin, views: createViews(origin, 1_000), lastKnownGood, deadlineMs: 1_000 })
+  let pointers = isolate()
   const world: World = {
-    pointers,
+    get pointers() {
+      return pointers
+    },
+    moveOn: () => {
+      pointers = isolate()
+    },
+    isGone: false,
     asked: () => asked,
     isUp: true,
     says: { ageMs: 0 },
@@ -223,6 +231,16 @@ describe("the last known good", () => {
     for (let i = 0; i < 5; i++) await world.read()
     expect(world.asked()).toBe(asked)
   })
+})
+
+test("a tenant that is gone is forgotten by every isolate, also when one hears of it that knew nothing", async () => {
+  await world.read()
+  world.isGone = true
+  world.moveOn()
+  expect(await world.readAtLeast("1.0.0.9")).toBe("absent")
+  world.isUp = false
+  world.moveOn()
+  expect((await world.read()).answer).toBe("unreachable")
 })
 
 test("after the clock was set back, what was read before it is not young: the origin is asked", async () => {

@@ -141,6 +141,23 @@ describe("a limit", () => {
     expect((await must(acme.check("command"), 200)).body.used).toBe(4)
   })
 
+  test("is taken from in the environment of each token, also under one key of somebody who has two", async () => {
+    const acme = await tenant()
+    const staging = await acme.issue("shop", ["reader"], "Staging")
+    const path = `/api/v1/tenants/${acme.tenantId}/limits/command/consume`
+    const headers = { "idempotency-key": "order-1" }
+    for (const [token, environment] of [
+      [acme.reader, "Production"],
+      [staging, "Staging"],
+    ] as const) {
+      for (let again = 0; again < 2; again++) {
+        const taken = await must(world.call<Standing>("POST", path, { token, body: {}, headers }), 200)
+        expect(taken.body).toMatchObject({ environment, used: 1 })
+      }
+      expect((await must(acme.check("command", 1, token), 200)).body.used).toBe(1)
+    }
+  })
+
   test("counts each tenant and each environment apart", async () => {
     const one = await tenant()
     const other = await tenant()

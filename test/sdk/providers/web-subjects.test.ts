@@ -49,6 +49,24 @@ describe("who somebody is", () => {
     },
   )
 
+  test("is served nothing older for having changed: of two first answers the newer one stands", async () => {
+    const service = bulkService({ n: 1 })
+    const { client } = await started(service)
+    const late = Promise.withResolvers<void>()
+    service.before = () => {
+      service.before = () => undefined
+      return late.promise
+    }
+    service.answer = { revision: "1.0.0.5", flags: { n: 5 } }
+    const change = OpenFeature.setContext("page", { targetingKey: "user-2" })
+    // Asked meanwhile in its own time, of a service that has moved on.
+    await expect.poll(() => client.getNumberValue("n", 0), PATIENTLY).toBe(5)
+    service.answer = { revision: "1.0.0.4", flags: { n: 4 } }
+    late.resolve()
+    await change
+    expect(client.getNumberValue("n", 0)).toBe(5)
+  })
+
   test("is told once, whoever asked first", async () => {
     const service = bulkService(forWhom)
     const { names } = await started(service)

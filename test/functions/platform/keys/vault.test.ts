@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import fc from "fast-check"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { ScopeId } from "../../../../core/ids.ts"
@@ -118,6 +120,26 @@ test("many who seal the first secret at once come to one data key", async () => 
   const boxes = await Promise.all(vaults.map((one, index) => one.seal(place(`k${index}`), new Secret(index))))
   for (const [index, box] of boxes.entries())
     for (const one of vaults) expect((await one.open(place(`k${index}`), box)).reveal()).toBe(index)
+})
+
+test("a data key in memory keeps nothing there but itself", async () => {
+  const pages: WeakRef<ArrayBuffer>[] = []
+  const unwrap: typeof keys.keyRing.unwrap = async (name, wrapped) => {
+    const page = new Uint8Array(65_536)
+    page.set(await keys.keyRing.unwrap(name, wrapped))
+    pages.push(new WeakRef(page.buffer))
+    return page.subarray(0, 32)
+  }
+  const place: Place = { scope: OTHER, realm: "Staging", name: "k", version: 1 }
+  const box = await vault.seal(place, new Secret("plain"))
+  const own = createVault({ db: database.app, keyRing: { ...keys.keyRing, unwrap }, clock })
+  await own.open(place, box)
+  setFlagsFromString("--expose-gc")
+  const collect = runInNewContext("gc") as (options: { execution: "async" }) => Promise<void>
+  await collect({ execution: "async" })
+  expect(pages.map((page) => page.deref())).toEqual([undefined])
+  expect((await own.open(place, box)).reveal()).toBe("plain")
+  expect(pages).toHaveLength(1)
 })
 
 test("once its keys are shredded nothing of a tenant opens, with a dump from before either, and the others' does", async () => {
