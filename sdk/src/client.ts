@@ -256,8 +256,8 @@ export class HotswapClient implements Client {
   /** `false`: that is no snapshot of this tenant. One that is older than what is here changes nothing. */
   async #adopt(snapshot: Snapshot | null, isTold = false): Promise<boolean> {
     if (!isSnapshot(snapshot, this.#options.tenantId)) return false
-    // Where nothing has to be loaded it is served at once.
-    if (needsRules(snapshot)) await loadRules(this.#fail)
+    // Where nothing has to be loaded it is served at once. Better with rules in error than nothing; better what is held than that.
+    if (needsRules(snapshot)) await loadRules(this.#held ? undefined : this.#fail)
     const before = this.#held
     const isElsewhere = before !== null && before.snapshot.environment !== snapshot.environment
     if (before && !(isElsewhere ? isTold : supersedes(snapshot, before.snapshot))) return true

@@ -16,10 +16,8 @@ export let rules = NO_RULES
 /** Must rules be loaded before it is served? */
 export const needsRules = (snapshot: Snapshot): boolean => rules === NO_RULES && hasRules(snapshot)
 
-export const loadRules = async (failed: (thrown: unknown) => void): Promise<void> => {
-  try {
-    rules = (await import("../../core/flag/rules.ts")).rules
-  } catch (thrown) {
-    failed(thrown)
-  }
-}
+/** Where `failed` is not told, it is thrown. */
+export const loadRules = (failed?: (thrown: unknown) => void): Promise<void> =>
+  import("../../core/flag/rules.ts").then((loaded) => {
+    rules = loaded.rules
+  }, failed)

@@ -204,6 +204,12 @@ test("where a part cannot be loaded the client serves without it, and takes it u
   await vi.waitFor(() => {
     for (const name of LATER) expect(errors.join("\n")).toContain(name)
   })
+  // Whoever holds something whole goes on with that.
+  const bootstrap = snapshotOf(0, { configs: { k: 0 } })
+  const holding = new HotswapClient({ ...options, bootstrap })
+  await expect(holding.reload()).rejects.toThrow("rules")
+  expect(holding.get("k")).toBe(0)
+  await holding.close()
   isMoving = false
   for (const name of LATER) await cp(installed(`dist/${name}`), join(parts, name))
   await client.reload()
