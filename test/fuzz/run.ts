@@ -139,9 +139,13 @@ const lookInto = async (
 ): Promise<void> => {
   if (run.slow.length >= LOOKED_INTO_MAX) return
   for (const request of requests) {
-    await processes.longest()
-    await send(request)
-    const longest = await processes.longest()
+    // What is slow is slow each time; that garbage was collected meanwhile is not the request's doing.
+    let longest = Number.POSITIVE_INFINITY
+    for (let time = 0; time < 3 && longest >= STALL_MS / 2; time++) {
+      await processes.longest()
+      await send(request)
+      longest = Math.min(longest, await processes.longest())
+    }
     if (longest < STALL_MS / 2) continue
     run.slow.push({
       ms: longest,
