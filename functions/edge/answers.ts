@@ -2,6 +2,7 @@ import type { ConfigKey } from "../../core/ids.ts"
 import { chunkIndex, getsCandidate } from "../../core/release/bucket.ts"
 import { STALE_HEADER } from "../../core/release/pointer-document.ts"
 import { Bounded } from "./bounded.ts"
+import { candidateText } from "./difference.ts"
 import type { OriginAnswer } from "./origin.ts"
 import type { Arm, HeldPointer } from "./pointer.ts"
 import type { Reading } from "./pointers.ts"
@@ -46,25 +47,6 @@ const memberText = (content: ViewContent, key: ConfigKey): string => {
   return value === undefined ? "{}" : `{"${key}":${value}}`
 }
 
-/** What a reader of `stable` sets and takes away to have `candidate`; of one key only, if one is named. */
-const differenceText = (
-  { document }: HeldPointer,
-  stable: ViewContent,
-  candidate: ViewContent,
-  key: ConfigKey | null,
-): string => {
-  const set: string[] = []
-  const unset: string[] = []
-  for (const name of key === null ? candidate.members.keys() : [key]) {
-    const value = candidate.members.get(name)
-    if (value !== undefined && value !== stable.members.get(name)) set.push(`"${name}":${value}`)
-  }
-  for (const name of key === null ? stable.members.keys() : [key])
-    if (stable.members.has(name) && !candidate.members.has(name)) unset.push(name)
-  const rollout = JSON.stringify(document.candidate).slice(0, -1)
-  return `${rollout},"set":{${set.join(",")}},"unset":${JSON.stringify(unset)}}`
-}
-
 export const createAnswers = (views: Views): Answers => {
   const bodies = new Bounded<{ arm: Arm; body: Body }>(BODY_MEMORY_BYTES)
 
@@ -95,7 +77,7 @@ export const createAnswers = (views: Views): Answers => {
     if (stable === undefined || candidate === undefined) return undefined
     if (key !== null && !stable.members.has(key) && !candidate?.members.has(key)) return "no such key"
     const configs = key === null ? stable.text : memberText(stable, key)
-    const difference = candidate === null ? "null" : differenceText(pointer, stable, candidate, key)
+    const difference = candidate === null ? "null" : candidateText(pointer.document, stable, candidate, key)
     return closed(arm, `${configs},"candidate":${difference}`)
   }
 

@@ -5,6 +5,7 @@ import { parseRevision } from "../../core/release/revision.ts"
 import { type Answers, armFor, type Body, createAnswers, isKnown, viewResponse } from "./answers.ts"
 import { dropBody } from "./body.ts"
 import { createCrossOrigin } from "./cross-origin.ts"
+import { stepText } from "./difference.ts"
 import { isFailure, type Loaded, loadWithFallbacks } from "./fallbacks.ts"
 import { forward } from "./forward.ts"
 import { createLastKnownGood } from "./last-known-good.ts"
@@ -39,11 +40,16 @@ import { type Bindings, type RequestLife, readSettings, type Settings } from "./
 import { type Scope, scopeOf } from "./scope.ts"
 import { SECURITY_HEADERS } from "./security.ts"
 import { createStreams } from "./stream.ts"
+import type { OpenRoom } from "./stream-hub.ts"
+import { openRoom as openRoomWith } from "./stream-room.ts"
 import { createTicketSigner } from "./ticket-signer.ts"
 import { type Caller, createViews } from "./views.ts"
 
 /** Everything one isolate keeps in memory, wired once. */
-export type Edge = (request: Request, life: RequestLife) => Promise<Response>
+export interface Edge {
+  answer(request: Request, life: RequestLife): Promise<Response>
+  openRoom: OpenRoom
+}
 
 interface Parts {
   pointers: Pointers
@@ -178,7 +184,9 @@ export const createEdge = (bindings: Bindings): Edge => {
   const routeOf = createRouter(settings.environments)
   const judge = createReaders(settings.readerKeys, settings.environments)
   const push = createPush(bindings.STREAM_HUB, settings)
-  const streams = createStreams({ ...settings, pointers, push })
+  const openRoom: OpenRoom = (scope, caller) =>
+    openRoomWith({ pointers, scope, caller, stepOf: (before, next) => stepText(views, scope, before, next) })
+  const streams = createStreams({ ...settings, pointers, push, openRoom })
   const sign = createTicketSigner(settings.secret)
   const ofrep = createOfrep({ pointers, views, sign })
   const openOfrepStream = createOfrepStream({ streams, sign, environments: settings.environments })
@@ -222,7 +230,7 @@ export const createEdge = (bindings: Bindings): Edge => {
     }
   }
 
-  return async (request, life) => {
+  const answerAny: Edge["answer"] = async (request, life) => {
     const { method } = request
     const route = routeOf(request.url)
     if (route.kind === "health" && (method === "GET" || method === "HEAD")) return health()
@@ -231,4 +239,5 @@ export const createEdge = (bindings: Bindings): Edge => {
     if (method === "OPTIONS") return crossOrigin.options(request, METHODS[route.kind])
     return crossOrigin.allow(request, (await answer(request, route, life)) ?? (await pass(request)))
   }
+  return { answer: answerAny, openRoom }
 }

@@ -31,7 +31,7 @@ export interface Outlet {
   body: ReadableStream<Uint8Array>
   /** Aborted as soon as nobody reads any more, whoever left. */
   gone: AbortSignal
-  write(text: string): void
+  write(text: string | Uint8Array): void
   close(): void
 }
 
@@ -55,7 +55,7 @@ export const createOutlet = (): Outlet => {
     gone: gone.signal,
     write: (text) => {
       if (gone.signal.aborted) return
-      controller.enqueue(encoder.encode(text))
+      controller.enqueue(typeof text === "string" ? encoder.encode(text) : text)
       if (controller.desiredSize !== null && controller.desiredSize >= 0) return
       controller.error(new Error("nobody reads this stream"))
       gone.abort()

@@ -1,19 +1,9 @@
 import type { Environment } from "../../core/environment.ts"
 import { readTicket, type Sign } from "../../core/flag/stream-ticket.ts"
-import { formatRevision } from "../../core/release/revision.ts"
 import { unauthenticated } from "./refusals.ts"
 import { scopeOf } from "./scope.ts"
 import type { Streams } from "./stream.ts"
-import { type EventText, sameFlags } from "./stream-events.ts"
 import type { Caller } from "./views.ts"
-
-/** As the protocol's `service/event-streams.yaml` has it: only that flags have changed, and what to ask for next. */
-const refetchText: EventText = (next, before, reloads) => {
-  const isSame = before === null || sameFlags(next, before)
-  if (isSame && reloads.size === 0) return ""
-  const etag = formatRevision(next.revision)
-  return `event: message\nid: ${etag}\ndata: ${JSON.stringify({ type: "refetchEvaluation", etag })}\n\n`
-}
 
 interface Parts {
   streams: Pick<Streams, "begin">
@@ -42,7 +32,7 @@ export const createOfrepStream =
         scope: scopeOf(tenantId, environment),
         lastHeard: heard ?? revision,
         ...(heard === null ? { flags } : {}),
-        textOf: refetchText,
+        words: "flags",
       },
       caller,
     )

@@ -28,7 +28,7 @@ export interface RequestLife {
 /** The part of a Durable Object namespace that is used here. */
 export interface HubNamespace {
   idFromName(name: string): unknown
-  get(id: unknown): { fetch(url: string, init: { signal: AbortSignal }): Promise<Response> }
+  get(id: unknown): { fetch(url: string, init: { method: string; body: string }): Promise<Response> }
 }
 
 /** What the Worker is deployed with. */
@@ -53,7 +53,7 @@ export interface Bindings {
   UPSTASH_REDIS_REST_TOKEN?: string
   /** Among how many hubs the tenants are shared out; 4 if left out. */
   STREAM_HUBS?: string
-  /** Streams that one isolate, and one hub, holds open; 10,000 if left out. */
+  /** Streams that one hub holds open; 10,000 if left out. */
   STREAMS_MAX?: string
   /** How long a read waits for the origin before it is given the last known good; 3,000 if left out. */
   ORIGIN_DEADLINE_MS?: string

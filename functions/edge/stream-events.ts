@@ -7,8 +7,16 @@ export interface Told {
   flags: string | undefined
 }
 
-/** What a stream tells at one time, in the words of its own protocol; empty: nothing. */
-export type EventText = (next: Told, before: Told | null, reloads: ReadonlySet<ReloadType>) => string
+/**
+ * What a stream tells at one time, in the words of its own protocol; empty: nothing. `stepOf` gives what makes the
+ * configuration at `before` that at `next`, as members of a JSON object, where that is known and short.
+ */
+export type EventText = (
+  next: Told,
+  before: Told | null,
+  reloads: ReadonlySet<ReloadType>,
+  stepOf: () => string | null,
+) => string
 
 /** Which layers moved is what a client may want to know before it reads. */
 const layerType = (next: Revision, before: Revision): ReloadType =>
@@ -17,7 +25,7 @@ const layerType = (next: Revision, before: Revision): ReloadType =>
 const isSame = (one: Revision, other: Revision): boolean => formatRevision(one) === formatRevision(other)
 
 /** Are the flags what they were? Where one of the two is not known, nobody may rely on it. */
-export const sameFlags = (next: Told, before: Told): boolean =>
+const sameFlags = (next: Told, before: Told): boolean =>
   next.flags !== undefined && next.flags === before.flags
 
 /** A flag is a config: who hears of configs hears of flags, and who wants to hear of flags alone may. */
@@ -29,14 +37,38 @@ const movedTypes = (next: Told, before: Told | null): ReloadType[] => {
   return sameFlags(next, before) ? [type] : [type, "feature_flag"]
 }
 
-/** The stream's own events: `GET /api/v1/stream`. */
-export const eventText: EventText = (next, before, reloads) => {
-  const revision = formatRevision(next.revision)
-  const moved = movedTypes(next, before)
-  return RELOAD_TYPES.filter((type) => moved.includes(type) || reloads.has(type))
-    .map((type) => {
-      const data = JSON.stringify(reloads.has(type) ? { revision, reload: true } : { revision })
-      return `event: ${type}\nid: ${revision}\ndata: ${data}\n\n`
-    })
-    .join("")
+const dataOf = (revision: string, isReload: boolean, step: string | null): string => {
+  const data = JSON.stringify(isReload ? { revision, reload: true } : { revision })
+  return step === null ? data : `${data.slice(0, -1)},${step}}`
 }
+
+const textWith =
+  (tellsSteps: boolean): EventText =>
+  (next, before, reloads, stepOf) => {
+    const revision = formatRevision(next.revision)
+    const moved = movedTypes(next, before)
+    return RELOAD_TYPES.filter((type) => moved.includes(type) || reloads.has(type))
+      .map((type) => {
+        // Once: what is told of flags besides is of the same revision.
+        const step = tellsSteps && type === moved[0] ? stepOf() : null
+        return `event: ${type}\nid: ${revision}\ndata: ${dataOf(revision, reloads.has(type), step)}\n\n`
+      })
+      .join("")
+  }
+
+/** In whose words a stream tells: which of them is said when it is opened. */
+export const WORDS = {
+  /** `GET /api/v1/stream`: that something moved. */
+  moves: textWith(false),
+  /** `GET /api/v1/stream?with=changes`: also what changed by it. */
+  changes: textWith(true),
+  /** As the protocol's `service/event-streams.yaml` has it: only that flags have changed, and what to ask for next. */
+  flags: ((next, before, reloads) => {
+    const isSame = before === null || sameFlags(next, before)
+    if (isSame && reloads.size === 0) return ""
+    const etag = formatRevision(next.revision)
+    return `event: message\nid: ${etag}\ndata: ${JSON.stringify({ type: "refetchEvaluation", etag })}\n\n`
+  }) satisfies EventText,
+} as const satisfies Record<string, EventText>
+
+export type Words = keyof typeof WORDS

@@ -1,20 +1,18 @@
-import { isTenant, layerOf, type ScopeId } from "../../core/ids.ts"
+import type { Environment } from "../../core/environment.ts"
+import { isTenant, layerOf, type ScopeId, type TenantId } from "../../core/ids.ts"
 import { parseReloadType } from "../../core/release/reload.ts"
 import { parseRevision } from "../../core/release/revision.ts"
-import { createOutlet, type Outlet } from "./event-stream.ts"
 import { hearMoves, type Move } from "./redis-events.ts"
-import { type Bindings, streamsMaxOf, warn } from "./runtime.ts"
-
-/**
- * A line of a hub that says: whatever you know, look again. With `:` and a type after it, tell of that whatever you find.
- * Any other that is not empty is a revision. Of a tier's, its scope follows.
- */
-export const LOOK = "look"
-
-/** So often each listener is written to: who has left is noticed only then. */
-const PING_MS = 15_000
+import { type Bindings, type RequestLife, streamsMaxOf, warn } from "./runtime.ts"
+import { type Scope, scopeOf } from "./scope.ts"
+import type { Hint, Room } from "./stream-room.ts"
+import { type Opening, seat } from "./stream-seat.ts"
+import type { Caller } from "./views.ts"
 
 type HubBindings = Pick<Bindings, "UPSTASH_REDIS_REST_URL" | "UPSTASH_REDIS_REST_TOKEN" | "STREAMS_MAX">
+
+/** Opens a room whose looks go through the memory that this isolate's reads are answered from. */
+export type OpenRoom = (scope: Scope, caller: Caller) => Room
 
 /** Over so long the move of a layer that many tenants share is told to them. */
 const SPREAD_MAX_MS = 500
@@ -29,80 +27,84 @@ const spreadOf = (tenants: number, isReload: boolean): number =>
     ? Math.min(RELOAD_SPREAD_MAX_MS, tenants * RELOAD_SPREAD_EACH_MS)
     : Math.min(SPREAD_MAX_MS, tenants * SPREAD_EACH_MS)
 
-const lineOf = ({ scope, revision, reload }: Move): string => {
+const hintOf = ({ revision, reload }: Move): Hint => {
   const type = parseReloadType(reload)
-  const known = typeof revision === "string" && parseRevision(revision) ? revision : LOOK
-  const told = type ? `${LOOK}:${type}` : known
-  return layerOf(scope as ScopeId) === "tier" ? `${told} ${scope}\n` : `${told}\n`
-}
-
-const tell = (among: ReadonlySet<Outlet> | undefined, line: string): void => {
-  for (const outlet of among ?? []) outlet.write(line)
+  if (type) return { reload: type }
+  return (typeof revision === "string" && parseRevision(revision)) || "look"
 }
 
 /** The origin is then asked for each tenant: not for all of them in the same instant. */
-const spread = (tenants: ReadonlyMap<string, ReadonlySet<Outlet>>, line: string, isReload: boolean): void => {
-  const spreadMs = spreadOf(tenants.size, isReload)
-  for (const among of tenants.values()) setTimeout(() => tell(among, line), Math.random() * spreadMs)
+const spread = (
+  rooms: ReadonlyMap<string, Room>,
+  hint: Hint,
+  tier: string | undefined,
+  isReload: boolean,
+): void => {
+  const spreadMs = spreadOf(rooms.size, isReload)
+  for (const room of rooms.values()) setTimeout(() => room.hear(hint, tier), Math.random() * spreadMs)
 }
 
 /**
- * A Durable Object that hears of every move from Redis, over one subscription, and tells those of its listeners
- * whom it concerns. It knows no configuration and no token: only the Worker can reach it, and only for scopes that the
- * Worker has checked.
+ * A Durable Object that holds the streams of its share of the tenants: it hears of every move from Redis, over one
+ * subscription, looks once for all streams of a tenant × environment, and writes to each of them. Only the Worker can
+ * reach it, and only for those that the Worker has let in.
  */
 export class StreamHub {
   readonly #bindings: HubBindings
+  readonly #openRoom: OpenRoom
+  readonly #caller: Caller
   /** By environment, then by tenant. */
-  readonly #listeners = new Map<string, Map<string, Set<Outlet>>>()
+  readonly #rooms = new Map<string, Map<string, Room>>()
   #count = 0
   #isSubscribed = false
   #over: AbortController | null = null
-  #pings: ReturnType<typeof setInterval> | undefined
 
-  constructor(_state: unknown, bindings: HubBindings) {
+  constructor(state: RequestLife, bindings: HubBindings, openRoom: OpenRoom) {
     this.#bindings = bindings
+    this.#openRoom = openRoom
+    this.#caller = { waitUntil: (promise) => state.waitUntil(promise), trace: () => null }
   }
 
-  /** `/{tenantId}/{environment}`: a stream of lines, until the listener leaves. */
+  /** `/{tenantId}/{environment}` with an {@link Opening}: the stream, until its reader leaves. */
   async fetch(request: Request): Promise<Response> {
     const [, tenantId = "", environment = ""] = new URL(request.url).pathname
       .split("/")
       .map(decodeURIComponent)
+    const opening = (await request.json()) as Opening
     if (this.#count >= streamsMaxOf(this.#bindings)) return new Response(null, { status: 503 })
-    const outlet = createOutlet()
-    const among = this.#among(environment, tenantId)
-    among.add(outlet)
+    const outlet = seat(this.#roomOf(tenantId, environment), opening, this.#count)
     this.#count++
     outlet.gone.addEventListener("abort", () => {
-      among.delete(outlet)
-      if (among.size === 0) this.#listeners.get(environment)?.delete(tenantId)
       this.#count--
       if (this.#count === 0) this.#rest()
     })
     this.#work()
-    // Else it is told when the subscription stands.
-    outlet.write(this.#isSubscribed ? `${LOOK}\n` : "\n")
-    return new Response(outlet.body)
+    return new Response(outlet.body as ConstructorParameters<typeof Response>[0])
   }
 
-  #among(environment: string, tenantId: string): Set<Outlet> {
-    const tenants = this.#listeners.get(environment) ?? new Map<string, Set<Outlet>>()
-    this.#listeners.set(environment, tenants)
-    const among = tenants.get(tenantId) ?? new Set<Outlet>()
-    tenants.set(tenantId, among)
-    return among
+  #roomOf(tenantId: string, environment: string): Room {
+    const rooms = this.#rooms.get(environment) ?? new Map<string, Room>()
+    this.#rooms.set(environment, rooms)
+    const known = rooms.get(tenantId)
+    if (known && !known.isEmpty()) return known
+    const room = this.#openRoom(scopeOf(tenantId as TenantId, environment as Environment), this.#caller)
+    rooms.set(tenantId, room)
+    room.over.then(() => {
+      if (rooms.get(tenantId) === room) rooms.delete(tenantId)
+    })
+    // What was told between the Worker's look and now is lost. Else it is told when the subscription stands.
+    if (this.#isSubscribed) room.hear("look")
+    return room
   }
 
   #work(): void {
     const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = this.#bindings
     if (this.#over !== null || !url || !token) return
     this.#over = new AbortController()
-    this.#pings = setInterval(() => this.#tellAll("\n"), PING_MS)
     const heard = {
       subscribed: () => {
         this.#isSubscribed = true
-        for (const tenants of this.#listeners.values()) spread(tenants, `${LOOK}\n`, false)
+        for (const rooms of this.#rooms.values()) spread(rooms, "look", undefined, false)
       },
       moved: (move: Move) => this.#moved(move),
     }
@@ -115,22 +117,13 @@ export class StreamHub {
     this.#over?.abort()
     this.#over = null
     this.#isSubscribed = false
-    clearInterval(this.#pings)
   }
 
   #moved(move: Move): void {
-    const { scope, environment, reload } = move
-    const tenants = this.#listeners.get(String(environment))
-    if (tenants === undefined) return
-    const line = lineOf(move)
-    if (isTenant(scope as ScopeId)) {
-      tell(tenants.get(scope), line)
-      return
-    }
-    spread(tenants, line, reload !== undefined)
-  }
-
-  #tellAll(line: string): void {
-    for (const tenants of this.#listeners.values()) for (const among of tenants.values()) tell(among, line)
+    const scope = move.scope as ScopeId
+    const rooms = this.#rooms.get(String(move.environment))
+    if (rooms === undefined) return
+    if (isTenant(scope)) rooms.get(scope)?.hear(hintOf(move))
+    else spread(rooms, hintOf(move), layerOf(scope) === "tier" ? scope : undefined, move.reload !== undefined)
   }
 }

@@ -1,8 +1,7 @@
 import { type Environment, parseEnvironment } from "../../core/environment.ts"
 import { Refusal } from "../../core/errors.ts"
 import { parseTenantId, type TenantId } from "../../core/ids.ts"
-import { parseRevision } from "../../core/release/revision.ts"
-import { createOutlet } from "./event-stream.ts"
+import { formatRevision, parseRevision } from "../../core/release/revision.ts"
 import type { Pointers } from "./pointers.ts"
 import type { Push } from "./push.ts"
 import { type Reader, seesTenant, type Verdict } from "./readers.ts"
@@ -16,8 +15,9 @@ import {
 } from "./refusals.ts"
 import { type Scope, scopeOf } from "./scope.ts"
 import { SECURITY_HEADERS } from "./security.ts"
-import { type EventText, eventText, type Told } from "./stream-events.ts"
-import { runSession } from "./stream-session.ts"
+import { type Told, WORDS, type Words } from "./stream-events.ts"
+import type { OpenRoom } from "./stream-hub.ts"
+import { type Opening, seat } from "./stream-seat.ts"
 import type { Caller } from "./views.ts"
 
 /** Whoever was let in, by whatever showed who it is, and the words that he is told in. */
@@ -28,7 +28,7 @@ export interface Listener {
   lastHeard: string | null
   /** What named the flags of that revision, where he knows. */
   flags?: string
-  textOf: EventText
+  words: Words
 }
 
 export interface Streams {
@@ -41,6 +41,7 @@ export interface Streams {
 interface Parts {
   pointers: Pointers
   push: Push
+  openRoom: OpenRoom
   environments: readonly Environment[]
   streamsMax: number
 }
@@ -48,10 +49,6 @@ interface Parts {
 const LIFE_MS = 3_600_000
 /** Clients that came together are not let go together, nor do they come back together. */
 const LIFE_SPREAD = 0.1
-const RETRY_MS = 1_000
-const RETRY_SPREAD_MS = 2_000
-/** The more of them there are, the longer they take to come back when all are let go at once. */
-const RETRY_SPREAD_EACH_MS = 1
 
 const HEADERS = {
   ...SECURITY_HEADERS,
@@ -99,8 +96,21 @@ const environmentOf = (url: string, reader: Reader, environments: readonly Envir
   return environment
 }
 
-export const createStreams = ({ pointers, push, environments, streamsMax }: Parts): Streams => {
-  let open = 0
+const WITH_CHANGES = "changes"
+
+const wordsOf = (url: string): Words => {
+  const named = new URL(url).searchParams.getAll("with")
+  if (named.length === 0) return "moves"
+  if (named.length === 1 && named[0] === WITH_CHANGES) return "changes"
+  throw queryInvalid("with", `is something else than "${WITH_CHANGES}"`)
+}
+
+const full = (most: number): Refusal =>
+  new Refusal("STREAMS_TOO_MANY", `${most} streams are open here already.`)
+
+export const createStreams = ({ pointers, push, openRoom, environments, streamsMax }: Parts): Streams => {
+  /** Held here, as no hub can be reached: each looks for itself. */
+  let alone = 0
 
   const readingOf = async ({ scope, lastHeard, reader, flags }: Listener, caller: Caller) => {
     const known = parseRevision(lastHeard ?? "")
@@ -119,24 +129,34 @@ export const createStreams = ({ pointers, push, environments, streamsMax }: Part
     return { here, told: { revision: known, flags }, isNewcomer: false }
   }
 
-  const begin: Streams["begin"] = async (listener, caller) => {
-    const { reader, scope, textOf } = listener
-    const { here, told, isNewcomer } = await readingOf(listener, caller)
-    if (open >= streamsMax)
-      throw new Refusal("STREAMS_TOO_MANY", `${streamsMax} streams are open here already.`)
-    open++
-    const outlet = createOutlet()
+  const openAlone = (scope: Scope, opening: Opening, caller: Caller): ReadableStream<Uint8Array> => {
+    if (alone >= streamsMax) throw full(streamsMax)
+    const room = openRoom(scope, caller)
+    const outlet = seat(room, opening, alone)
+    alone++
     outlet.gone.addEventListener("abort", () => {
-      open--
+      alone--
     })
-    const spreadMs = RETRY_SPREAD_MS + RETRY_SPREAD_EACH_MS * open
-    outlet.write(`retry: ${Math.round(RETRY_MS + spreadMs * Math.random())}\n\n`)
-    // He who has nothing is told where things are; he who has something, only what is newer.
-    if (isNewcomer) outlet.write(textOf(here, null, new Set()))
-    const endsAtMs = Date.now() + LIFE_MS * (1 - LIFE_SPREAD * Math.random())
-    const session = { scope, reader, caller, outlet, told, textOf, endsAtMs }
-    caller.waitUntil(runSession({ pointers, push }, session).finally(outlet.close))
-    return new Response(outlet.body as ConstructorParameters<typeof Response>[0], { headers: HEADERS })
+    caller.waitUntil(room.over)
+    return outlet.body
+  }
+
+  const begin: Streams["begin"] = async (listener, caller) => {
+    const { reader, scope, words } = listener
+    const { here, told, isNewcomer } = await readingOf(listener, caller)
+    const opening: Opening = {
+      tokenId: reader.tokenId,
+      endsAtMs: Math.min(reader.expiresAtMs, Date.now() + LIFE_MS * (1 - LIFE_SPREAD * Math.random())),
+      words,
+      revision: formatRevision(told.revision),
+      flags: told.flags ?? null,
+      // He who has nothing is told where things are; he who has something, only what is newer.
+      text: isNewcomer ? WORDS[words](here, null, new Set(), () => null) : "",
+    }
+    const held = await push.open(scope, opening)
+    if (held === "full") throw full(streamsMax)
+    const body = held === "away" ? openAlone(scope, opening, caller) : held
+    return new Response(body as ConstructorParameters<typeof Response>[0], { headers: HEADERS })
   }
 
   const stream = async (request: Request, verdict: Verdict, caller: Caller): Promise<Response> => {
@@ -144,7 +164,8 @@ export const createStreams = ({ pointers, push, environments, streamsMax }: Part
     const reader = readerOf(verdict, headers.get("authorization"))
     const tenantId = tenantOf(reader, headers.get("x-tenant-id"))
     const scope = scopeOf(tenantId, environmentOf(request.url, reader, environments))
-    return await begin({ reader, scope, lastHeard: headers.get("last-event-id"), textOf: eventText }, caller)
+    const lastHeard = headers.get("last-event-id")
+    return await begin({ reader, scope, lastHeard, words: wordsOf(request.url) }, caller)
   }
 
   return {

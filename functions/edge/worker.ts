@@ -1,7 +1,6 @@
 import { createEdge, type Edge } from "./edge.ts"
 import type { Bindings, RequestLife } from "./runtime.ts"
-
-export { StreamHub } from "./stream-hub.ts"
+import { StreamHub as Hub } from "./stream-hub.ts"
 
 let wired: { bindings: Bindings; edge: Edge } | null = null
 
@@ -12,7 +11,13 @@ const edgeFor = (bindings: Bindings): Edge => {
   return wired!.edge
 }
 
+export class StreamHub extends Hub {
+  constructor(state: RequestLife, bindings: Bindings) {
+    super(state, bindings, edgeFor(bindings).openRoom)
+  }
+}
+
 export default {
   fetch: (request: Request, bindings: Bindings, life: RequestLife): Promise<Response> =>
-    edgeFor(bindings)(request, life),
+    edgeFor(bindings).answer(request, life),
 }

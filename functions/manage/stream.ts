@@ -31,6 +31,10 @@ export const STREAM: RouteConfig = {
     }),
     query: z.object({
       environment: z.string().optional().openapi({ description: "The token's, which it is if left out" }),
+      with: z
+        .enum(["changes"])
+        .optional()
+        .openapi({ description: "Events then tell what changed, too, where that is short" }),
     }),
   },
   responses: {

@@ -166,11 +166,15 @@ export class HotswapClient implements Client {
     await follow(
       {
         ...this.#link,
-        known: () => this.#known,
-        moved: (revision) => {
+        held: () => this.#told,
+        adopt: async (snapshot, poll) => {
+          await this.#adopt(snapshot, true)
+          this.#heard(poll)
+        },
+        moved: (revision, read) => {
           if (isLater(revision, this.#wanted)) this.#wanted = revision
-          // The same again: somebody wants it looked at.
-          if (!this.#held || !isLater(this.#held.snapshot.revision, revision)) this.#lookSoon()
+          // The same again: somebody wants it looked at. While a question is under way it may be answered of something else.
+          if (!isLater(this.#held?.snapshot.revision ?? "", revision)) this.#lookSoon(read)
         },
         standing: (stands) => {
           this.#isStanding = stands
@@ -184,8 +188,8 @@ export class HotswapClient implements Client {
   }
 
   /** What is here, if the service has said so: what was kept may be of another environment. */
-  get #known(): string {
-    return this.#heardAtMs > 0 ? this.#held!.snapshot.revision : ""
+  get #told(): Snapshot | undefined {
+    return this.#heardAtMs ? this.#held!.snapshot : undefined
   }
 
   #lookAt(atMs: number): void {
@@ -195,21 +199,21 @@ export class HotswapClient implements Client {
     this.#cancel = later(Math.max(0, atMs - Date.now()), () => this.#lookSoon())
   }
 
-  #lookSoon(): void {
-    this.#look().catch(() => undefined)
+  #lookSoon(read?: () => Promise<void>): void {
+    this.#look(read).catch(() => undefined)
   }
 
-  #look(): Promise<void> {
-    this.#flight ??= this.#run().finally(() => {
+  #look(read = () => this.#read()): Promise<void> {
+    this.#flight ??= this.#run(read).finally(() => {
       this.#flight = null
     })
     return this.#flight
   }
 
-  async #run(): Promise<void> {
+  async #run(read: () => Promise<void>): Promise<void> {
     let pauseMs = 0
     try {
-      await this.#read()
+      await read()
       this.#failures = 0
       pauseMs = pauseMsOf(this.#pace, this.#isStanding)
       const isMissing = isLater(this.#wanted, this.#held!.snapshot.revision)
@@ -234,7 +238,8 @@ export class HotswapClient implements Client {
   }
 
   async #read(): Promise<void> {
-    const newest = isLater(this.#wanted, this.#known) ? this.#wanted : this.#known
+    const known = this.#told?.revision ?? ""
+    const newest = isLater(this.#wanted, known) ? this.#wanted : known
     const response = await this.#link.ask(`/api/v1/configs/tenant/${this.#options.tenantId}?arms=both`, {
       headers: { "if-none-match": this.#held?.etag ?? "", "hotswap-at-least": this.#atLeast || newest },
     })
@@ -242,10 +247,13 @@ export class HotswapClient implements Client {
     const { headers, status } = response
     if (status === 304) await this.#moveOn(headers.get("hotswap-revision") ?? "")
     else if (!(await this.#adopt((await response.json()) as Snapshot, true)))
-      throw new TypeError("The answer is no snapshot.")
+      throw new TypeError("It is no snapshot.")
+    this.#heard(headers.get("hotswap-poll"), headers.get("hotswap-stale"))
+  }
+
+  #heard(poll: string | null, staleSeconds?: string | null): void {
     this.#heardAtMs = Date.now()
-    this.#pace = paceOf(headers.get("hotswap-poll"))
-    const staleSeconds = headers.get("hotswap-stale")
+    this.#pace = paceOf(poll)
     if (staleSeconds) this.#age(Date.now() - Number(staleSeconds) * 1_000)
     else if (this.#isStale) {
       this.#isStale = false

@@ -1,6 +1,6 @@
-/** What a stream says: an event with its id, how long to wait before coming back, or only that it is there. */
+/** What a stream says: an event with its id and data, how long to wait before coming back, or only that it is there. */
 export interface Heard {
-  event(type: string, id: string): void
+  event(type: string, id: string, data: string): void
   retry(ms: number): void
   /** Anything at all has come. */
   sign(): void
@@ -15,7 +15,7 @@ export const readEvents = async (body: ReadableStream<Uint8Array>, heard: Heard)
   let rest = ""
   let type = ""
   let id = ""
-  let hasData = false
+  let data: string | null = null
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return
@@ -28,12 +28,12 @@ export const readEvents = async (body: ReadableStream<Uint8Array>, heard: Heard)
       const [, field, text = ""] = /^([^:]*)(?:: ?(.*))?$/s.exec(line)!
       if (field === "event") type = text
       else if (field === "id") id = text
-      else if (field === "data") hasData = true
+      else if (field === "data") data = data === null ? text : `${data}\n${text}`
       else if (field === "retry" && /^\d+$/.test(text)) heard.retry(Number(text))
       else if (line === "") {
-        if (hasData) heard.event(type, id)
+        if (data !== null) heard.event(type, id, data)
         type = ""
-        hasData = false
+        data = null
       }
     }
   }

@@ -98,10 +98,11 @@ export const APPLICATION_MUTANTS: Readonly<Record<string, Mutant>> = {
         alter: (edge: typeof Edge) => ({
           createEdge: (bindings: Parameters<typeof Edge.createEdge>[0]) => {
             const inner = edge.createEdge(bindings)
-            return (...[request, life]: Parameters<ReturnType<typeof Edge.createEdge>>) => {
+            const answer: Edge.Edge["answer"] = (request, life) => {
               header.now = request.headers.get("x-tenant-id") ?? "none"
-              return inner(request, life)
+              return inner.answer(request, life)
             }
+            return { ...inner, answer }
           },
         }),
       },

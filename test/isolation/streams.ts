@@ -1,7 +1,9 @@
 import { vi } from "vitest"
-import type { ScopeId } from "../../core/ids.ts"
-import { linesOf } from "../../functions/edge/event-stream.ts"
-import { StreamHub } from "../../functions/edge/stream-hub.ts"
+import type { ScopeId, TokenId } from "../../core/ids.ts"
+import { formatRevision } from "../../core/release/revision.ts"
+import { type OpenRoom, StreamHub } from "../../functions/edge/stream-hub.ts"
+import type { Hint } from "../../functions/edge/stream-room.ts"
+import type { Opening } from "../../functions/edge/stream-seat.ts"
 import { eventsChannel } from "../../functions/platform/cache-keys.ts"
 
 const TENANTS = ["alder", "alder-2", "birch", "~platform"] as const
@@ -40,6 +42,9 @@ const redis = (): Response => {
   return new Response(body)
 }
 
+const named = (hint: Hint): string =>
+  typeof hint === "object" && "epoch" in hint ? formatRevision(hint) : ""
+
 /** What those who listen to one hub hear that does not concern them, and do not hear that does. */
 export const streamFaults = async (): Promise<string[]> => {
   const subscribed = Promise.withResolvers<void>()
@@ -47,30 +52,50 @@ export const streamFaults = async (): Promise<string[]> => {
     await subscribed.promise
     return redis()
   })
-  const leaving = new AbortController()
+  const leaving: (() => Promise<void>)[] = []
   try {
     const bindings = { UPSTASH_REDIS_REST_URL: "https://redis.test", UPSTASH_REDIS_REST_TOKEN: "token" }
-    const hub = new StreamHub(null, bindings)
-    const listen = async (tenant: string, environment: string): Promise<string[]> => {
-      const response = await hub.fetch(new Request(`https://hub.internal/${tenant}/${environment}`))
+    const faults: Promise<string>[] = []
+    const openRoom: OpenRoom = ({ tenantId, environment }) => {
       const heard: string[] = []
-      for await (const line of linesOf(response.body!, leaving.signal)) {
-        const move = MOVES.find(({ revision }) => revision === line.split(" ")[0])
-        if (move) heard.push(move.revision)
-        if (move?.scope === "~platform") break
+      const last = Promise.withResolvers<void>()
+      const due = MOVES.filter((move) => concerns(move, tenantId, environment)).map(
+        ({ revision }) => revision,
+      )
+      const of = () =>
+        heard.join() === due.join() ? "" : `${tenantId} in ${environment} hears of ${heard} and not of ${due}`
+      faults.push(last.promise.then(of))
+      return {
+        enter: () => undefined,
+        hear: (hint) => {
+          const revision = named(hint)
+          if (revision !== "") heard.push(revision)
+          if (MOVES.some((move) => move.scope === "~platform" && move.revision === revision)) last.resolve()
+        },
+        isEmpty: () => false,
+        over: new Promise(() => undefined),
       }
-      const due = MOVES.filter((move) => concerns(move, tenant, environment)).map(({ revision }) => revision)
-      return heard.join() === due.join()
-        ? []
-        : [`${tenant} in ${environment} hears of ${heard} and not of ${due}`]
     }
-    const listeners = TENANTS.filter((tenant) => tenant !== "~platform").flatMap((tenant) =>
-      ENVIRONMENTS.map((environment) => listen(tenant, environment)),
-    )
+    const hub = new StreamHub({ waitUntil: () => undefined }, bindings, openRoom)
+    const opening: Opening = {
+      tokenId: "~platform:tok_1" as TokenId,
+      endsAtMs: 0,
+      words: "moves",
+      revision: "1.0.0.0",
+      flags: null,
+      text: "",
+    }
+    for (const tenant of TENANTS.filter((name) => name !== "~platform"))
+      for (const environment of ENVIRONMENTS) {
+        const body = JSON.stringify(opening)
+        const url = `https://hub.internal/${tenant}/${environment}`
+        const response = await hub.fetch(new Request(url, { method: "POST", body }))
+        leaving.push(async () => void (await response.body?.cancel()))
+      }
     subscribed.resolve()
-    return (await Promise.all(listeners)).flat()
+    return (await Promise.all(faults)).filter((fault) => fault !== "")
   } finally {
-    leaving.abort()
+    for (const leave of leaving) await leave()
     vi.unstubAllGlobals()
   }
 }

@@ -1,10 +1,16 @@
 import { exportJWK, generateKeyPair, type JSONWebKeySet } from "jose"
 import { vi } from "vitest"
+import { parseJobId } from "../../core/ids.ts"
+import { requestCancel } from "../../db/queries/jobs.ts"
+import { createWork } from "../../functions/backup/create.ts"
+import { createRunner } from "../../functions/backup/runner.ts"
 import { createEdge } from "../../functions/edge/edge.ts"
 import type { FunctionUrlHandler } from "../../functions/http/events.ts"
 import { createManage } from "../../functions/manage/manage.ts"
 import { createNotify } from "../../functions/notify/notify.ts"
 import { createOutcomes } from "../../functions/outcomes/outcomes.ts"
+import { composeArchives } from "../../functions/platform/archive/compose-archives.ts"
+import { severalLocations } from "../../functions/platform/blob-locations.ts"
 import { createCache } from "../../functions/platform/cache.ts"
 import { checkpointSigner } from "../../functions/platform/checkpoint-signer.ts"
 import type { Messenger } from "../../functions/platform/messages/messenger.ts"
@@ -104,7 +110,15 @@ export const createWorker = async (settings: Partial<World["platform"]["settings
   }
   const log = { info: keep, warn: keep, error: keep }
   // How often one may fail to say who one is has its own tests: here it would only be in the way.
-  const basics = { ...platform, log, attempts: { failed: () => false, isFlood: () => false } }
+  const blobs = memoryBlobs()
+  const places = severalLocations([{ name: "primary", store: blobs }])
+  const archives = composeArchives({ ...platform, blobs: places, settings: { handOverKey: null } })
+  const basics = {
+    ...platform,
+    log,
+    attempts: { failed: () => false, isFlood: () => false },
+    archiving: { archives, blobs: places },
+  }
   const cache = createCache({ ...basics, send, ttlSeconds: 300 })
   const publisher = createPublisher({
     reading: pointerReading(world.read),
@@ -177,16 +191,24 @@ export const createWorker = async (settings: Partial<World["platform"]["settings
     return text
   }
 
+  /** So that there never are too many, which whoever asks next would be told. */
+  const endJob = async (location: string | null): Promise<void> => {
+    const job = parseJobId(location?.split("/api/v1/jobs/")[1] ?? "")
+    const audit = { action: "job.cancel", actor: { subject: "clock", tokenId: "system" }, target: "" }
+    if (job) await requestCancel(world.app, job.scope, job.uuid, audit)
+  }
+
   const ask = async ({ method, path, headers, body, door }: Sent): Promise<Got> => {
     const begin = lines.length
     const later: Promise<unknown>[] = []
     const life = { waitUntil: (promise: Promise<unknown>) => void later.push(promise) }
     const base = door === "worker" ? WORKER : READ
     const request = new Request(base + path, { method, headers, ...(body === null ? {} : { body }) })
-    const response = await (door === "worker" ? edge(request, life) : answer(request))
+    const response = await (door === "worker" ? edge.answer(request, life) : answer(request))
     const text = await textOf(response)
     await Promise.allSettled(later)
     await platform.background.settled()
+    await endJob(response.headers.get("location"))
     return {
       status: response.status,
       headers: [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n"),
@@ -195,7 +217,16 @@ export const createWorker = async (settings: Partial<World["platform"]["settings
     }
   }
 
-  const blobs = memoryBlobs()
+  /** Makes the backups that were asked for. Returns the name of a part of the tenant's. */
+  const backUp = async (slug: string): Promise<string> => {
+    const making = { ...basics, bulk: world.app, blobs: places, archives }
+    const runner = createRunner(making as never, { "backup.create": createWork(making as never) })
+    await runner.run(platform.clock.nowMs() + 60_000)
+    const [part] = [...blobs.kept.keys()].filter((name) => name.startsWith(`backups/${slug}/parts/`))
+    if (part === undefined) throw new Error(`no backup of ${slug} was made: ${lines.at(-1)}`)
+    return part.split("/").at(-1)!
+  }
+
   /** What the application of a tenant does: it reads, and says how that went. Returns the id of what it read. */
   const report = async (slug: string, token: string): Promise<string> => {
     const headers = { authorization: `Bearer ${token}` }
@@ -244,6 +275,7 @@ export const createWorker = async (settings: Partial<World["platform"]["settings
     openapi: () => manage.app,
     ask,
     report,
+    backUp,
     sign,
     notify,
     commands,

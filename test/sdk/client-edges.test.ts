@@ -71,7 +71,9 @@ test.each([
   const service = scriptService({})
   const connections: AbortSignal[] = []
   const fetch: typeof globalThis.fetch = async (url, init = {}) =>
-    String(url).endsWith("/stream") ? streamed(connections, init) : await service.fetch(url, init)
+    new URL(String(url)).pathname.endsWith("/stream")
+      ? streamed(connections, init)
+      : await service.fetch(url, init)
   const { client, told } = connectTo(service, { fetch })
   open.push(client)
   await vi.waitFor(() => expect(told.error).not.toEqual([]))

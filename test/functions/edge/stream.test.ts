@@ -185,6 +185,47 @@ describe("a move", () => {
     expect(stream.events).toHaveLength(6)
   })
 
+  test("is told with what changed by it to who asks for that, as long as it is short", async () => {
+    const says = (revision: string, configs: Record<string, Json>, candidate?: Record<string, Json>) =>
+      origin.says({
+        tenantId: "stepping",
+        revision,
+        configs,
+        toWhoKnows: true,
+        ...(candidate ? { candidate: { configs: candidate, weightBp: 1_000 } } : {}),
+      })
+    const one = origin.says({ tenantId: "stepping", revision: "1.0.0.1", configs: { a: 1, b: 2 } })
+    const plain = await listen("stepping")
+    const stream = await connect(await readerOf("stepping"), {}, "?with=changes")
+    for (const each of [plain, stream]) await each.next()
+    const move = async (revision: string): Promise<unknown> => {
+      await proxy.publish("stepping", { revision })
+      expect((await plain.next())?.data).toEqual({ revision })
+      return (await stream.next())?.data
+    }
+    const two = says("1.0.0.2", { b: 3, c: [4] })
+    const poll = "10;stream=30"
+    const step = {
+      from: one.stable,
+      view: two.stable,
+      poll,
+      set: { b: 3, c: [4] },
+      unset: ["a"],
+      candidate: null,
+    }
+    expect(await move("1.0.0.2")).toEqual({ revision: "1.0.0.2", ...step })
+    const three = says("1.0.0.3", { b: 3, c: [4] }, { b: 3, d: 5 })
+    expect(await move("1.0.0.3")).toMatchObject({
+      from: two.stable,
+      view: two.stable,
+      set: {},
+      unset: [],
+      candidate: { view: three.candidate, weightBp: 1_000, set: { d: 5 }, unset: ["c"] },
+    })
+    says("1.0.0.4", { b: "long".repeat(5_000) })
+    expect(await move("1.0.0.4")).toEqual({ revision: "1.0.0.4" })
+  })
+
   test("that did not happen is told to all who are to look again, once the origin has looked further than its memory", async () => {
     for (const tenantId of ["again", "beside"]) origin.says({ tenantId, revision: "1.0.0.7" })
     const [stream, other] = [await listen("again"), await listen("beside")]
@@ -269,6 +310,7 @@ describe("a stream is refused", () => {
     expect(await refusal(mine, {}, "?environment=Moon")).toMatchObject({ code: "ENVIRONMENT_UNKNOWN" })
     expect(await refusal(mine, {}, "?environment=")).toEqual({ status: 400, code: "QUERY_INVALID" })
     expect(await refusal(mine, {}, "?environment=QA&environment=QA")).toMatchObject({ status: 400 })
+    expect(await refusal(mine, {}, "?with=everything")).toEqual({ status: 400, code: "QUERY_INVALID" })
     for (const path of ["/api/v1/stream", "/internal/pointer/acme/", "/internal/pointer/globex/"])
       expect(origin.paths(path)).toEqual([])
   })

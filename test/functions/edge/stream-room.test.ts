@@ -6,10 +6,9 @@ import { isBehind, parseRevision, type Revision } from "../../../core/release/re
 import { createOutlet } from "../../../functions/edge/event-stream.ts"
 import type { HeldPointer } from "../../../functions/edge/pointer.ts"
 import type { Reading } from "../../../functions/edge/pointers.ts"
-import type { Hear, Hint, Push } from "../../../functions/edge/push.ts"
 import { scopeOf } from "../../../functions/edge/scope.ts"
-import { eventText } from "../../../functions/edge/stream-events.ts"
-import { runSession } from "../../../functions/edge/stream-session.ts"
+import { WORDS, type Words } from "../../../functions/edge/stream-events.ts"
+import { type Hint, openRoom, type Room } from "../../../functions/edge/stream-room.ts"
 
 // Only the clock, the origin and the hub are not as deployed: what is stated in seconds is not waited for.
 
@@ -59,46 +58,58 @@ const createOrigin = () => {
   return { origin, pointers: { obtain: plain, renew: plain, reach, reread } }
 }
 
-const start = (options: { told?: string; flags?: string; expiresAtMs?: number; reads?: boolean } = {}) => {
+interface Listener {
+  told?: string
+  flags?: string
+  expiresAtMs?: number
+  reads?: boolean
+  words?: Words
+}
+
+/** A room, and what its origin says. */
+const open = () => {
   const { origin, pointers } = createOrigin()
+  const caller = { waitUntil: () => {}, trace: () => null }
+  const stepOf = (before: HeldPointer, next: HeldPointer) =>
+    `"step":"${before.document.revision} to ${next.document.revision}"`
+  return { origin, room: openRoom({ pointers, scope: SCOPE, caller, stepOf }) }
+}
+
+const enter = (room: Room, listener: Listener = {}) => {
   const outlet = createOutlet()
   let text = ""
-  let hint: Hear = () => {}
-  const push: Push = {
-    listen: async (_scope, heard) => {
-      hint = heard
-    },
-  }
-  const over = runSession(
-    { pointers, push },
-    {
-      scope: SCOPE,
-      reader: {
-        tokenId: READER,
-        tenants: new Set([SCOPE.tenantId]),
-        environment: SCOPE.environment,
-        expiresAtMs: options.expiresAtMs ?? START_MS + 24 * HOUR_MS,
-      },
-      caller: { waitUntil: () => {}, trace: () => null },
-      outlet,
-      told: { revision: revisionOf(options.told ?? "1.0.0.1"), flags: options.flags },
-      textOf: eventText,
-      endsAtMs: START_MS + HOUR_MS,
-    },
-  )
   const read = async (): Promise<void> => {
     for await (const piece of outlet.body) text += Buffer.from(piece).toString()
   }
-  const reading = options.reads === false ? Promise.resolve() : read().catch(() => undefined)
+  const reading = listener.reads === false ? Promise.resolve() : read().catch(() => undefined)
+  room.enter({
+    tokenId: READER,
+    outlet,
+    told: { revision: revisionOf(listener.told ?? "1.0.0.1"), flags: listener.flags },
+    textOf: WORDS[listener.words ?? "moves"],
+    endsAtMs: listener.expiresAtMs ?? START_MS + HOUR_MS,
+  })
   return {
-    origin,
-    push: (heard: Hint, tier?: string) => hint(heard, tier),
     isOpen: () => !outlet.gone.aborted,
+    leave: () => outlet.close(),
     text: () => text,
     /** Each revision once, however many events told of it. */
     ids: () => [...new Set([...text.matchAll(/^id: (.*)$/gm)].map(([, id]) => id))],
     types: () => [...text.matchAll(/^event: (.*)$/gm)].map(([, type]) => type),
-    over: Promise.all([over, reading]),
+    data: () => [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data!) as unknown),
+    reading,
+  }
+}
+
+/** One that is alone in its room. */
+const start = (listener: Listener = {}) => {
+  const { origin, room } = open()
+  const stream = enter(room, listener)
+  return {
+    ...stream,
+    origin,
+    push: (heard: Hint, tier?: string) => room.hear(heard, tier),
+    over: Promise.all([room.over, stream.reading]),
   }
 }
 
@@ -182,6 +193,62 @@ describe("a stream", () => {
       await pass(1)
     }
     expect(stream.types()).toEqual(["global_config", "global_config", "tenant_config", "tenant_config"])
+  })
+})
+
+describe("a room", () => {
+  test("looks once for all who are in it, and tells each what is new to him", async () => {
+    const { origin, room } = open()
+    const [one, other, behind] = [enter(room), enter(room), enter(room, { told: "1.0.0.0" })]
+    await pass(1)
+    expect([one.ids(), behind.ids()]).toEqual([[], ["1.0.0.1"]])
+    const { asked } = origin
+    origin.revision = "1.0.0.2"
+    room.hear(revisionOf("1.0.0.2"))
+    await pass(1)
+    expect(origin.asked - asked).toBe(1)
+    expect([one.ids(), other.ids(), behind.ids()]).toEqual([["1.0.0.2"], ["1.0.0.2"], ["1.0.0.1", "1.0.0.2"]])
+  })
+
+  test("who comes in while it looks is told as well, and one who leaves takes nobody along", async () => {
+    const { origin, room } = open()
+    const first = enter(room)
+    await pass(1)
+    origin.revision = "1.0.0.2"
+    room.hear("look")
+    const second = enter(room)
+    await pass(1)
+    expect(second.ids()).toEqual(["1.0.0.2"])
+    first.leave()
+    origin.revision = "1.0.0.3"
+    room.hear("look")
+    await pass(1)
+    expect(second.ids()).toEqual(["1.0.0.2", "1.0.0.3"])
+    expect([room.isEmpty(), second.isOpen()]).toEqual([false, true])
+    second.leave()
+    await room.over
+    expect(room.isEmpty()).toBe(true)
+  })
+
+  test("tells what changed to whoever asked for that and was told the same before, once for each move", async () => {
+    const { origin, room } = open()
+    const plain = enter(room)
+    const changes = enter(room, { words: "changes" })
+    const behind = enter(room, { words: "changes", told: "1.0.0.0" })
+    await pass(1)
+    origin.revision = "1.0.0.2"
+    room.hear("look")
+    await pass(1)
+    const step = { revision: "1.0.0.2", step: "1.0.0.1 to 1.0.0.2" }
+    expect(plain.data()).toEqual([{ revision: "1.0.0.2" }, { revision: "1.0.0.2" }])
+    expect(changes.data()).toEqual([step, { revision: "1.0.0.2" }])
+    expect(behind.data()).toEqual([
+      { revision: "1.0.0.1" },
+      { revision: "1.0.0.1" },
+      step,
+      { revision: "1.0.0.2" },
+    ])
+    expect(changes.types()).toEqual(["tenant_config", "feature_flag"])
   })
 })
 
