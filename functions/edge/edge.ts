@@ -39,6 +39,7 @@ import {
 import { type Bindings, type RequestLife, readSettings, type Settings } from "./runtime.ts"
 import { type Scope, scopeOf } from "./scope.ts"
 import { SECURITY_HEADERS } from "./security.ts"
+import { createSend } from "./send.ts"
 import { createStreams } from "./stream.ts"
 import type { OpenRoom } from "./stream-hub.ts"
 import { openRoom as openRoomWith } from "./stream-room.ts"
@@ -175,7 +176,8 @@ const originOf = (pathname: string, settings: Settings): string => {
 
 export const createEdge = (bindings: Bindings): Edge => {
   const settings = readSettings(bindings)
-  const origin = createOrigin(settings)
+  const send = createSend(settings)
+  const origin = createOrigin(settings, send)
   const deadlineMs = settings.originDeadlineMs
   const views = createViews(origin, deadlineMs)
   const lastKnownGood = createLastKnownGood(bindings.LAST_KNOWN_GOOD)
@@ -194,7 +196,7 @@ export const createEdge = (bindings: Bindings): Edge => {
 
   const pass = async (request: Request): Promise<Response> => {
     const { pathname, search } = new URL(request.url)
-    return await forward(request, originOf(pathname, settings) + pathname + search, settings)
+    return await forward(request, originOf(pathname, settings) + pathname + search, settings, send)
   }
 
   /** `null`: that is for the origin to answer. */

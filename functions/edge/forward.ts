@@ -1,6 +1,8 @@
+import { Refusal } from "../../core/errors.ts"
 import { originUnavailable, problemResponse } from "./refusals.ts"
 import { type Settings, warn } from "./runtime.ts"
 import { SECURITY_HEADERS } from "./security.ts"
+import type { Send } from "./send.ts"
 
 /** Headers that concern one connection only (RFC 9110 §7.6.1). */
 const HOP_BY_HOP = [
@@ -15,7 +17,16 @@ const HOP_BY_HOP = [
   "upgrade",
 ]
 /** What only a proxy may claim of a request, and this one does not. */
-const CLAIMS = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port"]
+const CLAIMS = [
+  "hotswap-authorization",
+  "forwarded",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-forwarded-port",
+]
+/** What Lambda takes of a request. */
+const SIGNED_BYTES_MAX = 6 * 1_048_576
 const EDGE_HEADER = "hotswap-edge"
 /** Cloudflare writes the one, over whatever the caller wrote; the origin believes the other, from the edge only. */
 const CALLER_HEADER = "cf-connecting-ip"
@@ -32,18 +43,43 @@ const withoutHops = (headers: Headers): Headers => {
   return kept
 }
 
-/** Passes a request on and its answer back, both as streams; nothing of either is kept. */
-export const forward = async (request: Request, target: string, settings: Settings): Promise<Response> => {
+/** What is signed is sent whole. Throws BODY_TOO_LARGE: a function takes no more. */
+const wholeBody = async (request: Request): Promise<Uint8Array<ArrayBuffer> | null> => {
+  if (request.body === null) return null
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  for await (const piece of request.body) {
+    bytes += piece.byteLength
+    if (bytes > SIGNED_BYTES_MAX)
+      throw new Refusal("BODY_TOO_LARGE", `The body is longer than ${SIGNED_BYTES_MAX} bytes.`)
+    pieces.push(piece)
+  }
+  const whole = new Uint8Array(bytes)
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.byteLength
+  }
+  return whole
+}
+
+/** Passes a request on and its answer back, both as streams unless it is signed; nothing of either is kept. */
+export const forward = async (
+  request: Request,
+  target: string,
+  { secret }: Settings,
+  send: Send,
+): Promise<Response> => {
   const headers = withoutHops(request.headers)
   for (const name of CLAIMS) headers.delete(name)
-  headers.set(EDGE_HEADER, settings.secret)
+  headers.set(EDGE_HEADER, secret)
   headers.set(SITE_HEADER, new URL(request.url).origin)
   headers.delete(CLIENT_HEADER)
   const caller = request.headers.get(CALLER_HEADER)
   if (caller !== null) headers.set(CLIENT_HEADER, caller)
   try {
-    const onward = new Request(new Request(target, request), { headers, redirect: "manual" })
-    const response = await fetch(onward, { cache: "no-store" })
+    const body = send.signs(target) ? await wholeBody(request) : request.body
+    const response = await send({ method: request.method, url: target, headers, body })
     const returned = withoutHops(response.headers)
     returned.delete(EDGE_HEADER)
     for (const [name, value] of Object.entries(SECURITY_HEADERS))
@@ -54,6 +90,7 @@ export const forward = async (request: Request, target: string, settings: Settin
       headers: returned,
     })
   } catch (error) {
+    if (error instanceof Refusal) return problemResponse(error)
     warn("origin unreachable", { path: new URL(target).pathname, error: String(error) })
     return problemResponse(originUnavailable())
   }

@@ -5,6 +5,7 @@ import { parseViewId } from "../../core/release/view-id.ts"
 import { parsePointer } from "./pointer.ts"
 import { type Settings, warn } from "./runtime.ts"
 import { partName, type Scope, type ViewPart } from "./scope.ts"
+import type { Send } from "./send.ts"
 
 /** `"absent"` is the origin's word; everything that is not an answer is `"unreachable"`. */
 export type OriginAnswer<T> = T | "absent" | "unreachable"
@@ -61,7 +62,7 @@ const problemCode = async (response: Response): Promise<unknown> => {
   return body?.code
 }
 
-export const createOrigin = (settings: Settings): Origin => {
+export const createOrigin = (settings: Settings, send: Send): Origin => {
   const { readOrigin, secret, originDeadlineMs } = settings
 
   const ask = async <T>(
@@ -71,16 +72,11 @@ export const createOrigin = (settings: Settings): Origin => {
     absentCode: string,
     read: (response: Response) => Promise<T | "unreachable">,
   ): Promise<OriginAnswer<T>> => {
-    const headers: Record<string, string> = { "hotswap-edge": secret }
-    if (trace !== null) headers.traceparent = trace
+    const headers = new Headers({ "hotswap-edge": secret })
+    if (trace !== null) headers.set("traceparent", trace)
     try {
       const signal = AbortSignal.timeout(deadlineMs)
-      const response = await fetch(readOrigin + path, {
-        headers,
-        signal,
-        redirect: "manual",
-        cache: "no-store",
-      })
+      const response = await send({ method: "GET", url: readOrigin + path, headers, body: null, signal })
       if (response.status === 200) return await read(response)
       // Only the origin's own word makes something absent: a 404 from anything in between does not.
       if (response.status === 404 && (await problemCode(response)) === absentCode) return "absent"

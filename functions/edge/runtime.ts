@@ -1,6 +1,7 @@
 import type { Environment } from "../../core/environment.ts"
 import { parseEnvironments } from "../../core/environment.ts"
 import { parseWebOrigins } from "../../core/web-origins.ts"
+import type { SigningKey } from "./sigv4.ts"
 
 /** The part of Workers KV that is used here. */
 export interface KeyValueStore {
@@ -43,6 +44,10 @@ export interface Bindings {
   /** JWKS with the public Ed25519 keys of reader tokens. */
   READER_PUBLIC_KEYS: string
   LAST_KNOWN_GOOD: KeyValueStore
+  /** What it signs requests to functions with that take no others (all but the manage function); none if left out. */
+  AWS_ACCESS_KEY_ID?: string
+  AWS_SECRET_ACCESS_KEY?: string
+  AWS_REGION?: string
   /** Names in the order of promotion, with commas between. */
   HOTSWAP_ENVIRONMENTS: string
   /** Web pages of these origins may read from a browser; none if left out. */
@@ -70,6 +75,8 @@ export interface Settings {
   originDeadlineMs: number
   hubs: number
   streamsMax: number
+  /** Requests to the manage function are not signed: people call that one, too. */
+  signing: SigningKey | null
 }
 
 const HUBS = 4
@@ -99,6 +106,14 @@ const originsOf = (text = ""): readonly string[] => {
 export const streamsMaxOf = ({ STREAMS_MAX: text }: Pick<Bindings, "STREAMS_MAX">): number =>
   countOf("STREAMS_MAX", text, STREAMS_MAX)
 
+const signingOf = (bindings: Bindings): SigningKey | null => {
+  const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_REGION: region } = bindings
+  if (!id && !secret && !region) return null
+  if (!id || !secret || !region)
+    throw new Error("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION belong together")
+  return { accessKeyId: id, secretAccessKey: secret, region, service: "lambda" }
+}
+
 /** Throws on what would make every answer wrong, so that a bad deployment shows at its first request. */
 export const readSettings = (bindings: Bindings): Settings => {
   if (!bindings.EDGE_SECRET) throw new Error("EDGE_SECRET is missing")
@@ -115,6 +130,7 @@ export const readSettings = (bindings: Bindings): Settings => {
     originDeadlineMs: deadlineMs,
     hubs: countOf("STREAM_HUBS", bindings.STREAM_HUBS, HUBS),
     streamsMax: streamsMaxOf(bindings),
+    signing: signingOf(bindings),
   }
 }
 

@@ -89,7 +89,7 @@ export class StreamHub {
     if (known && !known.isEmpty()) return known
     const room = this.#openRoom(scopeOf(tenantId as TenantId, environment as Environment), this.#caller)
     rooms.set(tenantId, room)
-    room.over.then(() => {
+    void room.over.then(() => {
       if (rooms.get(tenantId) === room) rooms.delete(tenantId)
     })
     // What was told between the Worker's look and now is lost. Else it is told when the subscription stands.

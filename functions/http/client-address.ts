@@ -1,19 +1,12 @@
-import { timingSafeEqual } from "node:crypto"
 import { isIP } from "node:net"
 import ipaddr from "ipaddr.js"
 import type { FunctionUrlEvent } from "./events.ts"
+import { isEdge } from "./from-edge.ts"
 
 /** What the edge says of who called it; whatever the caller said under this name it has taken away. */
 const CLIENT_HEADER = "hotswap-client"
-const EDGE_HEADER = "hotswap-edge"
 /** A customer of IPv6 has at least a network of this size, and may change addresses within it at will. */
 const NETWORK_BYTES = 8
-
-const isEdge = (event: FunctionUrlEvent, secret: string | null): boolean => {
-  const given = Buffer.from(event.headers[EDGE_HEADER] ?? "")
-  const expected = Buffer.from(secret ?? "")
-  return expected.length > 0 && given.length === expected.length && timingSafeEqual(given, expected)
-}
 
 /** One spelling for all of one client's addresses: IPv4 also when it is written as IPv6, and IPv6 by its network. */
 const clientOf = (address: string): string | null => {

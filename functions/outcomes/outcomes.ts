@@ -5,6 +5,7 @@ import { type Recorded, recordOutcomes } from "../../db/queries/gate.ts"
 import { parseBody, textOfEvent } from "../http/body.ts"
 import { answeredWithin, LIMITS_MS } from "../http/deadline.ts"
 import type { FunctionUrlEvent, FunctionUrlHandler, FunctionUrlResult } from "../http/events.ts"
+import { asCalled } from "../http/from-edge.ts"
 import { problemReply } from "../http/problem.ts"
 import type { OutcomesPlatform } from "../platform/compose-outcomes.ts"
 import { doorOf, type Reporter, type ReporterDoor, reporterOf, tenantNotFound } from "./reporter.ts"
@@ -90,7 +91,8 @@ const route = async (
 /** Hears what clients saw, and takes back at once what fails them. */
 export const createOutcomes = (platform: OutcomesPlatform): FunctionUrlHandler => {
   const door = doorOf(platform)
-  return async (event) => {
+  return async (given) => {
+    const event = asCalled(given, platform.settings.edgeSecret)
     try {
       return await answeredWithin(LIMITS_MS.write, () => route(platform, door, event))
     } catch (thrown) {

@@ -1,4 +1,3 @@
-import { timingSafeEqual } from "node:crypto"
 import { Refusal } from "../../core/errors.ts"
 import type { FunctionUrlEvent, FunctionUrlResult } from "../http/events.ts"
 import { problemReply } from "../http/problem.ts"
@@ -46,13 +45,6 @@ export const withHeader = (result: FunctionUrlResult, name: string, value: strin
 })
 
 export const routeUnknown = (): Refusal => new Refusal("ROUTE_UNKNOWN", "Nothing is served at this path.")
-
-/** Does the request come from our own edge? Compared in constant time. */
-export const isEdge = (event: FunctionUrlEvent, secret: string): boolean => {
-  const given = Buffer.from(event.headers["hotswap-edge"] ?? "")
-  const expected = Buffer.from(secret)
-  return given.length === expected.length && timingSafeEqual(given, expected)
-}
 
 /** Does `If-None-Match` name this tag? Compared weakly, as RFC 9110 13.1.2 wants it. */
 export const matches = (ifNoneMatch: string | undefined, etag: string): boolean => {

@@ -7,6 +7,7 @@ import { STALE_HEADER } from "../../core/release/pointer-document.ts"
 import { inTime, LIMITS_MS, startTime } from "../http/deadline.ts"
 import type { FunctionUrlEvent, FunctionUrlResult } from "../http/events.ts"
 import { createFailures } from "../http/failures.ts"
+import { asCalled } from "../http/from-edge.ts"
 import { jwtVerifierOf } from "../http/jwt-door.ts"
 import { readerVerifier } from "../http/tokens.ts"
 import type { ReadPlatform } from "../platform/compose-read.ts"
@@ -175,7 +176,8 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
   // What is in memory is answered without a timer.
   const timed = (event: FunctionUrlEvent) => startTime(LIMITS_MS.read, () => route(event))
 
-  return async (event) => {
+  return async (given) => {
+    const event = asCalled(given, settings.edgeSecret)
     const asked = parseOfrepPath(event.rawPath)
     if (asked)
       return await answeredByOfrep(asked.key, event, log, () =>
