@@ -1,6 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { audit } from "./suites/audit.ts"
+import { backup } from "./suites/backup.ts"
+import { cold } from "./suites/cold.ts"
 import { evaluate } from "./suites/evaluate.ts"
 import { limits } from "./suites/limits.ts"
 import { read } from "./suites/read.ts"
@@ -11,7 +13,19 @@ import type { Figure, Suite } from "./suites/suite.ts"
 import { verdict } from "./suites/verdict.ts"
 import { write } from "./suites/write.ts"
 
-const SUITES: readonly Suite[] = [read, write, size, verdict, rollback, reload, audit, evaluate, limits]
+const SUITES: readonly Suite[] = [
+  read,
+  write,
+  size,
+  verdict,
+  rollback,
+  reload,
+  audit,
+  evaluate,
+  limits,
+  backup,
+  cold,
+]
 const RESULTS = "bench/results/latest.json"
 
 const asked = process.argv.slice(2)

@@ -60,6 +60,9 @@ export const PERMISSIONS = {
   "limit.consume": ["reader", "engineer", "tenant_admin"],
   /** Whoever is limited does not take back what was counted. */
   "limit.reset": ["platform_admin"],
+  /** Whoever is no tenant admin: their own. */
+  "job.read": ["viewer", "engineer", "manager", "compliance", "tenant_admin"],
+  "job.cancel": ["viewer", "engineer", "manager", "compliance", "tenant_admin"],
   "audit.read": ["compliance", "tenant_admin"],
   "audit.export": ["compliance", "tenant_admin"],
   "audit.retain": ["tenant_admin"],
@@ -67,6 +70,29 @@ export const PERMISSIONS = {
   "report.review": ["compliance"],
   "person.export": ["compliance", "tenant_admin"],
   "person.erase": ["tenant_admin"],
+  "backup.create": ["tenant_admin"],
+  "backup.read": ["tenant_admin"],
+  "backup.validate": ["tenant_admin"],
+  /** Which are kept: hold, let go, delete. */
+  "backup.keep": ["tenant_admin"],
+  /** How often, and what is kept, within what the tier brings. */
+  "backup.schedule": ["tenant_admin"],
+  /** Beyond that. */
+  "backup.schedule_all": ["platform_admin"],
+  "backup.drill": ["platform_admin"],
+  "metrics.read": ["platform_admin"],
+  /** Of every tenant. */
+  "backup.list_all": ["platform_admin"],
+  "backup.download": ["tenant_admin"],
+  /** Taking in what another deployment made, or what the database has lost. */
+  "backup.import": ["platform_admin"],
+  /** To another deployment. */
+  "backup.hand_over": ["platform_admin"],
+  "deployment.read": ["platform_admin"],
+  /** Into a tenant that is here: what it does goes by changes, which take their own permission. */
+  "backup.restore": ["tenant_admin"],
+  /** Makes a tenant. */
+  "backup.clone": ["platform_admin"],
 } as const satisfies Record<string, readonly Role[]>
 
 /** What anybody may see without saying who they are: about the service, never about a tenant. */

@@ -116,6 +116,46 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, string>> = {
   RATE_LIMITED: "Come again after Retry-After; `remaining` says how many would fit in now.",
   LIMITS_UNAVAILABLE: "Nothing was decided: let it pass or not, as suits you, and try again shortly.",
   AS_OF_INVALID: "Send an ISO 8601 time that is not in the future.",
+  BACKUPS_UNSUPPORTED: "The operator sets HOTSWAP_BACKUP_BUCKET or HOTSWAP_BACKUP_DIRECTORY.",
+  HAND_OVER_UNSUPPORTED:
+    "The operator sets HOTSWAP_HAND_OVER_KEY, and HOTSWAP_AUDIT_KEY to sign with; see docs/hand-over.md.",
+  HAND_OVER_INVALID: "Download it again from the deployment that made it, and send it as it is.",
+  HAND_OVER_UNTRUSTED:
+    "Compare the key with GET /api/v1/deployment there, and name it as `trustedSigningKey` or in HOTSWAP_TRUSTED_DEPLOYMENTS.",
+  HAND_OVER_MISADDRESSED:
+    "Hand the tenant over once more, for the receivingKey that GET /api/v1/deployment gives here.",
+  HAND_OVER_STALE: "Hand the tenant over once more; if it is from a time to come, set the clocks right.",
+  IMPORT_NOT_FOUND:
+    "Begin again with POST /api/v1/backups/imports: what is not completed is removed after a day.",
+  IMPORT_CONFLICT:
+    "An archive keeps its id for ever, and one that was removed is not taken in again: make another.",
+  IMPORT_INCOMPLETE: "Send the parts that `missing` names, then complete it again.",
+  IMPORT_PART_UNKNOWN: "Name only parts that the manifest names, by their ids.",
+  DRILL_FAILED:
+    "Have the archives that it names validated, make new backups of those tenants, and find out why before the old ones go: see docs/runbooks/drill-failed.md.",
+  BACKUP_NOT_FOUND:
+    "List the tenant's backups, and check the id; one that was asked for is there once its job has begun.",
+  BACKUP_UNFINISHED: "Wait for its job to end, or cancel that.",
+  BACKUP_HELD: "Take the hold off first: PATCH it with `held: false`.",
+  BACKUP_LAST: "Make another backup, and have it validated, before this one is deleted.",
+  JOB_NOT_FOUND:
+    "List the jobs of the tenant, and check the id; what ended more than 90 days ago is forgotten.",
+  JOB_ENDED: "Look at its state: there is nothing left to cancel.",
+  JOBS_TOO_MANY: "Wait until some have ended, or cancel some.",
+  JOB_GAVE_UP:
+    "Ask for it again; where it is given up again, the log has each attempt's reason under the job's id.",
+  JOB_UNSUPPORTED: "This version does not know the work: update it, and ask for it again.",
+  ARCHIVE_NOT_FOUND: "List the backups to see which there are.",
+  ARCHIVE_DAMAGED:
+    "The detail says what and where. Use another archive, or another copy of this one; a new backup without reuse stores everything again.",
+  ARCHIVE_NEWER: "A later Hotswap made it: take it in with that one.",
+  ARCHIVE_TOO_LARGE: "The detail names the limit; docs/archive-format.md lists them all.",
+  ARCHIVE_KEY_UNKNOWN:
+    "Put back the keys of the deployment that made it; an archive for this deployment is made with `migrate {target}`.",
+  ARCHIVE_INVALID:
+    "It is sealed well and was made wrongly, or altered before: `errors` names the row. Take an earlier archive; under another id the audit is not looked at.",
+  RESTORE_UNSUITABLE: "The detail says which way leads there. What an archive becomes: docs/clone.md.",
+  ARCHIVE_EXISTS: "Archives are never replaced: it was taken in before, or its id is another's.",
   DATABASE_UNAVAILABLE:
     "It may or may not have happened; repeated with the same Idempotency-Key, the answer says which.",
   DEADLINE_EXCEEDED:
@@ -124,5 +164,8 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, string>> = {
   PUSH_UNAVAILABLE:
     "Send it again shortly. Until then readers look for themselves: with a stream within 15 seconds, without within 25.",
   STREAMS_TOO_MANY: "Poll meanwhile, and connect again after Retry-After.",
+  BLOB_STORE_FULL: "The operator makes room, where the log says; then ask for it again.",
+  BLOB_STORE_FORBIDDEN:
+    "The operator gives the service the right to write, read, list and remove there; the log says where.",
   INTERNAL: "Quote the instance when you report it.",
 }

@@ -407,6 +407,118 @@ export const PROBLEMS = {
     status: 400,
     title: "asOf is not a time in the past",
   },
+  BACKUPS_UNSUPPORTED: {
+    status: 422,
+    title: "Archives are kept nowhere here",
+  },
+  HAND_OVER_UNSUPPORTED: {
+    status: 422,
+    title: "This deployment has no keys to hand tenants over with",
+  },
+  HAND_OVER_INVALID: {
+    status: 422,
+    title: "The hand-over is not what was signed",
+  },
+  HAND_OVER_UNTRUSTED: {
+    status: 403,
+    title: "The hand-over is not from a deployment that is trusted",
+  },
+  HAND_OVER_MISADDRESSED: {
+    status: 422,
+    title: "The hand-over is for another deployment",
+  },
+  HAND_OVER_STALE: {
+    status: 422,
+    title: "The hand-over is too old, or from a time to come",
+  },
+  IMPORT_NOT_FOUND: {
+    status: 404,
+    title: "There is no such import",
+  },
+  IMPORT_CONFLICT: {
+    status: 409,
+    title: "Something else is there under this id",
+  },
+  IMPORT_INCOMPLETE: {
+    status: 409,
+    title: "Parts of the archive have not been sent",
+  },
+  IMPORT_PART_UNKNOWN: {
+    status: 404,
+    title: "The archive has no such part",
+  },
+  JOB_NOT_FOUND: {
+    status: 404,
+    title: "There is no such job",
+  },
+  JOB_ENDED: {
+    status: 409,
+    title: "The job has ended already",
+  },
+  JOBS_TOO_MANY: {
+    status: 429,
+    title: "Too many jobs are waiting already",
+  },
+  JOB_GAVE_UP: {
+    status: 500,
+    title: "The job was given up after several attempts",
+  },
+  JOB_UNSUPPORTED: {
+    status: 501,
+    title: "Jobs of this kind are not done here",
+  },
+  DRILL_FAILED: {
+    status: 422,
+    title: "An archive that was restored for trial is not what it should be",
+  },
+  BACKUP_NOT_FOUND: {
+    status: 404,
+    title: "There is no such backup",
+  },
+  BACKUP_UNFINISHED: {
+    status: 409,
+    title: "The backup is still being written",
+  },
+  BACKUP_HELD: {
+    status: 409,
+    title: "The backup is held",
+  },
+  BACKUP_LAST: {
+    status: 409,
+    title: "It is the last good backup",
+  },
+  ARCHIVE_NOT_FOUND: {
+    status: 404,
+    title: "There is no such archive",
+  },
+  ARCHIVE_DAMAGED: {
+    status: 422,
+    title: "The archive is not whole",
+  },
+  ARCHIVE_NEWER: {
+    status: 422,
+    title: "The archive is of a later format",
+  },
+  ARCHIVE_TOO_LARGE: {
+    status: 422,
+    title: "The archive is beyond a limit",
+  },
+  ARCHIVE_KEY_UNKNOWN: {
+    status: 422,
+    title: "The archive's key is not one that is here",
+  },
+  ARCHIVE_INVALID: {
+    status: 422,
+    title: "The archive holds what no tenant can be made of",
+  },
+  RESTORE_UNSUITABLE: {
+    status: 422,
+    title: "The archive cannot be restored like that",
+  },
+  ARCHIVE_EXISTS: {
+    status: 409,
+    title: "Another archive has this id",
+  },
   // us
   DATABASE_UNAVAILABLE: {
     status: 503,
@@ -427,6 +539,14 @@ export const PROBLEMS = {
   STREAMS_TOO_MANY: {
     status: 503,
     title: "No more streams are held open here",
+  },
+  BLOB_STORE_FULL: {
+    status: 507,
+    title: "There is no room where archives are kept",
+  },
+  BLOB_STORE_FORBIDDEN: {
+    status: 503,
+    title: "Where archives are kept does not let this service in",
   },
   INTERNAL: {
     status: 500,

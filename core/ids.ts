@@ -15,6 +15,10 @@ export type ConfigId = Branded<"ConfigId">
 export type ChangeId = Branded<"ChangeId">
 /** `{scope}:tok_{32 hex digits of a UUIDv7}`. */
 export type TokenId = Branded<"TokenId">
+/** `{scope}:job_{32 hex digits of a UUIDv7}`. */
+export type JobId = Branded<"JobId">
+/** `{scope}:bkp_{32 hex digits of a UUIDv7}`. */
+export type BackupId = Branded<"BackupId">
 /** SHA-256 of a release's manifest, 64 hex digits. */
 export type ReleaseId = Branded<"ReleaseId">
 /** SHA-256 of a chunk's canonical JSON, 64 hex digits. */
@@ -24,7 +28,8 @@ export type ViewId = Branded<"ViewId">
 
 const SLUG = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 const KEY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
-const SCOPE_OF_ID = /^([^:]+):(chg|tok)_[0-9a-f]{32}$/
+const SCOPE_OF_ID = /^([^:]+):(chg|tok|job|bkp)_([0-9a-f]{32})$/
+const UUID_DIGITS = /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/
 
 export const TIERS = ["Free", "Pro", "Enterprise"] as const
 /** What a tenant has bought. */
@@ -76,9 +81,22 @@ export const changeIdOf = (scope: ScopeId, uuid: string): ChangeId =>
 export const tokenIdOf = (scope: ScopeId, uuid: string): TokenId =>
   `${scope}:tok_${uuid.replaceAll("-", "")}` as TokenId
 
-const parseOwned = (text: string, kind: "chg" | "tok"): ScopeId | null => {
+/** A job's or a backup's id as it is shown: its scope, and the UUID that it is kept under. */
+export const jobIdOf = (scope: ScopeId, uuid: string): JobId =>
+  `${scope}:job_${uuid.replaceAll("-", "")}` as JobId
+export const backupIdOf = (scope: ScopeId, uuid: string): BackupId =>
+  `${scope}:bkp_${uuid.replaceAll("-", "")}` as BackupId
+
+type Kind = "chg" | "tok" | "job" | "bkp"
+
+const parseOwned = (text: string, kind: Kind): ScopeId | null => {
   const match = SCOPE_OF_ID.exec(text)
   return match?.[2] === kind ? parseScopeId(match[1] ?? "") : null
+}
+
+const parseKept = (text: string, kind: Kind): { scope: ScopeId; uuid: string } | null => {
+  const scope = parseOwned(text, kind)
+  return scope && { scope, uuid: text.slice(-32).replace(UUID_DIGITS, "$1-$2-$3-$4-$5") }
 }
 
 /** The change's id with the scope it belongs to, or `null` if it is not one. */
@@ -91,3 +109,7 @@ export const parseTokenId = (text: string): { tokenId: TokenId; scope: ScopeId }
   const scope = parseOwned(text, "tok")
   return scope && { tokenId: text as TokenId, scope }
 }
+/** The scope a job's id names and the UUID it is kept under, or `null` if it is not one. */
+export const parseJobId = (text: string): { scope: ScopeId; uuid: string } | null => parseKept(text, "job")
+/** The scope a backup's id names and the UUID it is kept under, or `null` if it is not one. */
+export const parseBackupId = (text: string): { scope: ScopeId; uuid: string } | null => parseKept(text, "bkp")

@@ -18,22 +18,43 @@ export interface RolePasswords {
  * `ownerUrl` connects as the role that owns the database and may create roles; it needs no superuser. Harmless when
  * there is nothing to do; of several at once, one works and the others wait.
  */
-export const migrate = async (ownerUrl: string, passwords: RolePasswords): Promise<void> => {
+export const migrate = async (
+  ownerUrl: string,
+  passwords: RolePasswords,
+  /** What revisions begin with in a database that was empty until now; 1 if it is not said. */
+  firstEpoch?: number,
+): Promise<void> => {
   const sql = postgres(ownerUrl, { max: 1, fetch_types: false, onnotice: () => {} })
   try {
     await sql`select pg_advisory_lock(${MIGRATION_LOCK})`
     await ensureRole(sql, "hotswap_app", passwords.appPassword)
     await ensureRole(sql, "hotswap_read", passwords.readPassword)
     await ensureRole(sql, "hotswap_system", passwords.systemPassword)
+    const [kept] = await sql`select to_regclass('hotswap_migrations.__drizzle_migrations') is null as "isNew"`
     // Beside the schema, not in it: what is in `hotswap` is under the tenants' policies, without exception.
     await applyMigrations(drizzle(sql), {
       migrationsFolder: MIGRATIONS,
       migrationsSchema: "hotswap_migrations",
     })
+    if (kept?.isNew && firstEpoch !== undefined) await beginEpoch(sql, firstEpoch)
   } finally {
     await sql.end({ timeout: 5 })
   }
 }
+
+/**
+ * Readers never take a lower revision for a newer one, and one of a higher epoch always: whoever had heard of a database that was
+ * lost takes what its successor says.
+ */
+export const epochOf = (now: Date): number => Math.floor((now.getTime() - Date.UTC(2026)) / 1_000)
+
+/** Forced policies hold for the owner, too, and there is none that lets anybody write here. */
+const beginEpoch = (sql: postgres.Sql, epoch: number) =>
+  sql.begin(async (tx) => {
+    await tx`alter table hotswap.epoch no force row level security`
+    await tx`update hotswap.epoch set epoch = greatest(epoch, ${epoch})`
+    await tx`alter table hotswap.epoch force row level security`
+  })
 
 // Every attribute is said, so that a role somebody made wider is narrowed again. SUPERUSER and BYPASSRLS cannot be
 // taken away by an owner who has neither; such a role is refused instead.

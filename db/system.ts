@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, inArray, ne, or, sql } from "drizzle-orm"
+import { and, asc, desc, eq, gt, inArray, ne, or, sql } from "drizzle-orm"
 import type { Instant } from "../core/change/change.ts"
 import type { Environment } from "../core/environment.ts"
 import { type ChangeId, layerOf, parseChangeId, type ScopeId, type TenantId, type Tier } from "../core/ids.ts"
@@ -6,7 +6,9 @@ import { getsCandidate } from "../core/release/bucket.ts"
 import type { Candidate } from "../core/release/release.ts"
 import type { Database, Runner } from "./client.ts"
 import type { Prepared } from "./connection.ts"
+import type { BackupRow } from "./queries/backups.ts"
 import { type TenantRow, tenantColumns, tenantRow } from "./queries/tenant-rows.ts"
+import { backups } from "./schema/backups.ts"
 import { outbox } from "./schema/outbox.ts"
 import { externalIds, tenants } from "./schema/tenants.ts"
 
@@ -26,6 +28,8 @@ export const listTenants = (
   system.transaction(async ({ db }) => {
     const fits = and(
       sql`${tenants.tier} is not null`,
+      // What is restored for trial is nobody's tenant.
+      sql`${tenants.tenantId} !~ '^drill-[0-9a-f]{32}$'`,
       after === undefined ? undefined : gt(tenants.tenantId, after),
       tier === undefined ? undefined : eq(tenants.tier, tier),
       status === undefined ? ne(tenants.status, "deleted") : eq(tenants.status, status),
@@ -37,6 +41,47 @@ export const listTenants = (
       .orderBy(asc(tenants.tenantId))
       .limit(limit)
     return rows.map(tenantRow)
+  })
+
+export interface BackupPosition {
+  at: Instant
+  tenantId: ScopeId
+  backupId: string
+}
+
+/** Every scope's, newest first; those that were removed only when they are asked for. */
+export const listAllBackups = (
+  system: Database,
+  {
+    limit,
+    before,
+    source,
+    origin,
+    state,
+  }: {
+    limit: number
+    before?: BackupPosition
+    source?: ScopeId
+    origin?: BackupRow["origin"]
+    state?: BackupRow["state"]
+  },
+): Promise<BackupRow[]> =>
+  system.transaction(async ({ db }) => {
+    const { at, tenantId, backupId } = backups
+    const fits = and(
+      state === undefined ? ne(backups.state, "removed") : eq(backups.state, state),
+      source === undefined ? undefined : eq(backups.source, source),
+      origin === undefined ? undefined : eq(backups.origin, origin),
+      before &&
+        sql`(${at}, ${tenantId}, ${backupId}) < (${before.at}::timestamptz, ${before.tenantId}, ${before.backupId}::uuid)`,
+    )
+    const rows = await db
+      .select()
+      .from(backups)
+      .where(fits)
+      .orderBy(desc(at), desc(tenantId), desc(backupId))
+      .limit(limit)
+    return rows as BackupRow[]
   })
 
 const byExternalId: Prepared<Record<string, unknown>, { tenantId: string }[]> = {
@@ -231,7 +276,7 @@ const PURGE_MAX = 5_000
 /**
  * Forgets what nobody needs any more: what single instances and tenants reported of changes that ended a week ago,
  * instances silent for a day, who waited for changes that are over, deliveries of a month ago and dead ones of
- * three. Returns how many rows.
+ * three, jobs that ended three months ago. Returns how many rows.
  */
 export const purgeOld = async (system: Database): Promise<number> => {
   let gone = 0
@@ -268,4 +313,5 @@ const PURGED = [
     isOld: `t.settled_at < now() - interval '30 days'
       and (t.state = 'delivered' or t.settled_at < now() - interval '90 days')`,
   },
+  { table: "jobs", key: "tenant_id, job_id", isOld: "t.ended_at < now() - interval '90 days'" },
 ]

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm"
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js"
 import type { ScopeId } from "../core/ids.ts"
-import type { Database, Runner } from "./client.ts"
+import type { Database, Runner, TransactionOptions } from "./client.ts"
 import type { Connection, Prepared } from "./connection.ts"
 
 /**
@@ -30,10 +30,12 @@ export const withTenant = <T>(
   database: Database,
   scope: ScopeId,
   work: (tx: TenantTx) => Promise<T>,
+  options?: TransactionOptions,
 ): Promise<T> =>
   database.transaction(
     (connection) => work(tenantTx(connection, scope)),
     (connection) => connection.run(setTenant, { scope }),
+    options,
   )
 
 /**

@@ -13,9 +13,22 @@ export interface FunctionSize {
   concurrency?: number
 }
 
-export const HANDLERS = ["read", "manage", "outcomes", "advance", "relay", "notify"] as const
+export const HANDLERS = ["read", "manage", "outcomes", "advance", "relay", "notify", "backup"] as const
 /** A folder under `functions/` with a `handler.ts`. */
 export type HandlerName = (typeof HANDLERS)[number]
+
+export interface BackupSettings {
+  /** How long nobody can remove what was written. Not longer than an erasure may take to be complete. */
+  lockDays: number
+  /** `compliance`: not even the account's owner. `governance`: who has a right of its own to. */
+  lockMode: "compliance" | "governance"
+  /** How long what was removed, by whomever, can be brought back where only the lifecycle destroys. */
+  removedKeptDays: number
+  /** The region of the second location, another than the service's; `null`: there is none. */
+  copyRegion: string | null
+  /** Jobs are done by so many functions at once at the most: what the database has room for. At least two. */
+  workersMax: number
+}
 
 export interface StageSettings {
   stage: Stage
@@ -24,6 +37,13 @@ export interface StageSettings {
   /** How long the cache keeps what nobody renews: read only while the database is down. */
   cacheTtlSeconds: number
   functions: Record<HandlerName, FunctionSize>
+  /** From a tenant's deletion until all of it is destroyed. */
+  eraseAfterDays: number
+  /** Are a tenant's requests to what manages limited, by its tier? */
+  managementLimits: boolean
+  backups: BackupSettings
+  /** Signing keys of the deployments whose tenants are taken in, as they show them; none: who takes one in says which. */
+  trustedDeployments: readonly string[]
   /** Who mail is from; its server is in the secret `smtp`. `null`: none is sent. */
   mailFrom: string | null
   /** Whose word about people is taken, as `HOTSWAP_JWT_ISSUERS` has it. */
@@ -44,6 +64,8 @@ export interface StageSettings {
  * - `outcomes` adds to a few counters, most of its time waiting for the database: one round trip a batch.
  * - `advance` is asked by every change's state machine for a moment at a time; one of them looks all minute at what
  *   the others left. What finds no room is tried again.
+ * - `backup` packs and seals, so it has one full processor, and takes as long as a function may; what is not done then is
+ *   gone on with. Eight at once are woken by the queue, the rest are schedules'.
  * - `relay` runs alone: a second one would find nothing left to do and hold a connection for it. Two, so that the next
  *   minute's run need not wait for one that is slow to end. `notify` likewise; it waits for receivers, mostly.
  */
@@ -54,6 +76,7 @@ const PRODUCTION_SIZES: StageSettings["functions"] = {
   advance: { memoryMb: 512, timeoutSeconds: 60, concurrency: 10 },
   relay: { memoryMb: 512, timeoutSeconds: 70, concurrency: 2 },
   notify: { memoryMb: 512, timeoutSeconds: 75, concurrency: 2 },
+  backup: { memoryMb: 1769, timeoutSeconds: 900, concurrency: 14 },
 }
 
 /** An account that has never asked for more may run ten at once and reserve none of them. */
@@ -66,8 +89,20 @@ const withoutReservations = (sizes: StageSettings["functions"]): StageSettings["
     advance: free(sizes.advance),
     relay: free(sizes.relay),
     notify: free(sizes.notify),
+    backup: free(sizes.backup),
   }
 }
+
+/** Seven days, as an erasure begins seven days after a tenant was deleted. */
+const BACKUPS: BackupSettings = {
+  lockDays: 7,
+  lockMode: "compliance",
+  removedKeptDays: 30,
+  copyRegion: "eu-west-1",
+  workersMax: 8,
+}
+/** What is tried out can be thrown away. */
+const TRIAL_BACKUPS: BackupSettings = { ...BACKUPS, lockDays: 1, lockMode: "governance", removedKeptDays: 1 }
 
 const ENVIRONMENTS = ["Development", "QA", "Staging", "Production"]
 
@@ -76,6 +111,10 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     stage: "dev",
     environments: ENVIRONMENTS,
     cacheTtlSeconds: 300,
+    eraseAfterDays: 7,
+    managementLimits: true,
+    backups: { ...TRIAL_BACKUPS, copyRegion: null },
+    trustedDeployments: [],
     functions: withoutReservations(PRODUCTION_SIZES),
     mailFrom: null,
     jwtIssuers: [],
@@ -88,6 +127,10 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     stage: "staging",
     environments: ENVIRONMENTS,
     cacheTtlSeconds: 300,
+    eraseAfterDays: 7,
+    managementLimits: true,
+    backups: TRIAL_BACKUPS,
+    trustedDeployments: [],
     functions: withoutReservations(PRODUCTION_SIZES),
     mailFrom: null,
     jwtIssuers: [],
@@ -100,6 +143,10 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     stage: "prod",
     environments: ENVIRONMENTS,
     cacheTtlSeconds: 300,
+    eraseAfterDays: 7,
+    managementLimits: true,
+    backups: BACKUPS,
+    trustedDeployments: [],
     functions: PRODUCTION_SIZES,
     mailFrom: null,
     jwtIssuers: [],

@@ -1,9 +1,11 @@
 import { createAdvance } from "../functions/advance/advance.ts"
+import { type Backup, createBackup } from "../functions/backup/backup.ts"
 import { createManage } from "../functions/manage/manage.ts"
 import { createNotify } from "../functions/notify/notify.ts"
 import { createOutcomes } from "../functions/outcomes/outcomes.ts"
 import { systemClock } from "../functions/platform/clock.ts"
 import { composeAdvance } from "../functions/platform/compose-advance.ts"
+import { composeBackup } from "../functions/platform/compose-backup.ts"
 import { composeManage } from "../functions/platform/compose-manage.ts"
 import { composeNotify } from "../functions/platform/compose-notify.ts"
 import { composeOutcomes } from "../functions/platform/compose-outcomes.ts"
@@ -31,6 +33,7 @@ const MANAGE_TIMEOUT_MS = 29_000
 const SWEEP_EVERY_MS = 1_000
 const TICK_EVERY_MS = 250
 const NOTIFY_EVERY_MS = 1_000
+const JOBS_EVERY_MS = 1_000
 
 /** Composes the functions from settings, as the environment variables of each would. Throws SettingsError. */
 export const composeFunctions = (
@@ -45,6 +48,7 @@ export const composeFunctions = (
     relay: composeRelay(variables, { log: log("relay") }),
     advance: composeAdvance(variables, { log: log("advance") }),
     notify: composeNotify(variables, { log: log("notify") }),
+    backup: composeBackup(variables, { log: log("backup") }),
   }
   const read = { handler: createRead(platforms.read), timeoutMs: READ_TIMEOUT_MS, streams: true as const }
   const manage = {
@@ -56,6 +60,7 @@ export const composeFunctions = (
   const relay = createRelay(platforms.relay)
   const advance = createAdvance(platforms.advance)
   const notify = createNotify(platforms.notify)
+  const backup = createBackup(platforms.backup)
   return {
     // As function URLs of their own would part them; the Worker knows each, other callers only this one door.
     route: (_method, path) => {
@@ -66,14 +71,21 @@ export const composeFunctions = (
       { name: "relay", everyMs: SWEEP_EVERY_MS, run: () => relay.sweep() },
       { name: "advance", everyMs: TICK_EVERY_MS, run: () => advance.tick() },
       { name: "notify", everyMs: NOTIFY_EVERY_MS, run: () => notify.sweep() },
+      { name: "jobs", everyMs: JOBS_EVERY_MS, run: () => backup.runner.look() },
+      ...tasksOf(backup),
     ],
     environments: platforms.read.settings.environments,
     close: async () => {
+      // A job is gone on with at the next start.
+      await backup.runner.drain()
       await Promise.all(Object.values(platforms).map((platform) => platform.background.settled()))
       await Promise.all(Object.values(platforms).map((platform) => platform.close()))
     },
   }
 }
+
+const tasksOf = ({ tasks }: Backup): Schedule[] =>
+  [...tasks].map(([name, { everyMs, run }]) => ({ name, everyMs, run }))
 
 const isRead = (path: string): boolean =>
   path.startsWith("/internal/") || path.startsWith("/api/v1/configs/tenant/") || path.startsWith("/ofrep/")

@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { migrate } from "../db/migrate.ts"
+import { epochOf, migrate } from "../db/migrate.ts"
 import { keepRunning } from "./keep-running.ts"
 import { type PostgresServer, startPostgres } from "./postgres.ts"
 import type { Secrets } from "./secrets.ts"
@@ -54,11 +54,12 @@ const startOwn = async (home: string, tell: (line: string) => void): Promise<Run
   })
   try {
     const { passwords } = server
-    await migrate(server.url("hotswap_owner"), {
+    const rolePasswords = {
       appPassword: passwords.hotswap_app,
       readPassword: passwords.hotswap_read,
       systemPassword: passwords.hotswap_system,
-    })
+    }
+    await migrate(server.url("hotswap_owner"), rolePasswords, epochOf(new Date()))
     return {
       description: `18, its own, on port ${server.port}`,
       urls: {
@@ -76,11 +77,12 @@ const startOwn = async (home: string, tell: (line: string) => void): Promise<Run
 
 const migrateTold = async (url: string, passwords: Secrets["databasePasswords"]): Promise<void> => {
   try {
-    await migrate(url, {
+    const rolePasswords = {
       appPassword: passwords.app,
       readPassword: passwords.read,
       systemPassword: passwords.system,
-    })
+    }
+    await migrate(url, rolePasswords, epochOf(new Date()))
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new StartError(

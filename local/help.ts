@@ -23,8 +23,19 @@ export const HELP = `
   HOTSWAP_READER_PUBLIC_KEYS   its public half (taken from the above)
   HOTSWAP_AUDIT_KEY            JWK set with the Ed25519 key that signs the audit's checkpoints (made once, kept)
   HOTSWAP_AUDIT_PUBLIC_KEY     its public half (taken from the above)
+  HOTSWAP_HAND_OVER_KEY        JWK set with the X25519 keys that open what others hand over (made once, kept)
+  HOTSWAP_TRUSTED_DEPLOYMENTS  signing keys of deployments whose tenants are taken in (whoever takes one in says)
+  HOTSWAP_DEPLOYMENT_NAME      what other deployments are told this one is called (hotswap)
   HOTSWAP_BLOB_DIRECTORY       a folder for what is written once (blobs, in the home)
-  HOTSWAP_BLOB_BUCKET          on AWS: a bucket for it, in the place of the folder (none)
+  HOTSWAP_BLOB_BUCKET          a bucket for it, in the place of the folder (none)
+  HOTSWAP_BLOB_ENDPOINT        what speaks S3 in the place of AWS, such as https://minio.example:9000 (AWS);
+                               AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are as everywhere
+  HOTSWAP_BACKUP_DIRECTORY     a folder for archives of tenants (backups, in the home)
+  HOTSWAP_BACKUP_BUCKET, HOTSWAP_BACKUP_REGION
+                               a bucket for them, in the place of the folder (none)
+  HOTSWAP_BACKUP_COPY_DIRECTORY, HOTSWAP_BACKUP_COPY_BUCKET, HOTSWAP_BACKUP_COPY_REGION
+                               where each archive is kept a second time: best another disk, another region (nowhere)
+  HOTSWAP_BACKUP_QUEUE_URL     what wakes the function of backups on AWS (the process's own clock)
   HOTSWAP_KEY_DIRECTORY        a folder with the master key of secrets (keys, in the home)
   HOTSWAP_KMS_ALIAS            what the aliases of KMS keys begin with, in its place (none)
   HOTSWAP_JWT_ISSUERS          a list of those whose tokens people may sign in with (none)

@@ -13,6 +13,8 @@ export interface Secrets {
   readerKey: JWK
   /** The Ed25519 key that signs the audit's checkpoints, with its private part. */
   auditKey: JWK
+  /** The X25519 key that opens what other deployments hand over. */
+  handOverKey: JWK
   /** Passwords of the roles in a database of the user's own. */
   databasePasswords: { app: string; read: string; system: string }
 }
@@ -27,8 +29,9 @@ export const keepSecrets = async (home: string): Promise<Secrets> => {
     adminToken: kept.adminToken ?? `hsa_${random()}`,
     edgeSecret: kept.edgeSecret ?? random(),
     redisToken: kept.redisToken ?? random(),
-    readerKey: kept.readerKey ?? (await newKey()),
-    auditKey: kept.auditKey ?? (await newKey()),
+    readerKey: kept.readerKey ?? (await newKey("ed25519")),
+    auditKey: kept.auditKey ?? (await newKey("ed25519")),
+    handOverKey: kept.handOverKey ?? (await newKey("x25519")),
     databasePasswords: kept.databasePasswords ?? { app: random(), read: random(), system: random() },
   }
   // Written aside and renamed: a crash in between must not leave half a file that locks the tokens out.
@@ -55,6 +58,9 @@ export const keySets = ({ readerKey }: Secrets): KeySets => setsOf(readerKey)
 /** Of the audit's checkpoints. */
 export const auditKeySets = ({ auditKey }: Secrets): KeySets => setsOf(auditKey)
 
+/** Of what other deployments hand over. */
+export const handOverKeySet = ({ handOverKey }: Secrets): string => JSON.stringify({ keys: [handOverKey] })
+
 const readKept = async (path: string): Promise<Partial<Secrets>> => {
   let text: string
   try {
@@ -77,7 +83,11 @@ const readKept = async (path: string): Promise<Partial<Secrets>> => {
   }
 }
 
-const newKey = async (): Promise<JWK> => {
-  const key = generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" }) as JWK
-  return { ...key, kid: await calculateJwkThumbprint(key), alg: "EdDSA", use: "sig" }
+const USES = { ed25519: { alg: "EdDSA", use: "sig" }, x25519: { alg: "ECDH-ES+A256KW", use: "enc" } }
+
+const newKey = async (type: "ed25519" | "x25519"): Promise<JWK> => {
+  // Of two overloads for one name each, TypeScript takes neither for both.
+  const { privateKey } = type === "ed25519" ? generateKeyPairSync(type) : generateKeyPairSync(type)
+  const key = privateKey.export({ format: "jwk" }) as JWK
+  return { ...key, kid: await calculateJwkThumbprint(key), ...USES[type] }
 }

@@ -9,7 +9,7 @@ import { takeHome } from "./home.ts"
 import { keepMasterKey } from "./keys.ts"
 import { checkPort } from "./ports.ts"
 import { type ScreenFacts, startScreen } from "./screen.ts"
-import { auditKeySets, keepSecrets, keySets, type Secrets } from "./secrets.ts"
+import { auditKeySets, handOverKeySet, keepSecrets, keySets, type Secrets } from "./secrets.ts"
 import type { LocalSettings } from "./settings.ts"
 import { startSchedules } from "./timers.ts"
 
@@ -131,7 +131,9 @@ const variablesOf = (
     HOTSWAP_READER_PUBLIC_KEYS: publicOf(given.HOTSWAP_READER_KEYS) ?? verifying,
     HOTSWAP_AUDIT_KEY: audit.signing,
     HOTSWAP_AUDIT_PUBLIC_KEY: publicOf(given.HOTSWAP_AUDIT_KEY) ?? audit.verifying,
+    HOTSWAP_HAND_OVER_KEY: handOverKeySet(secrets),
     HOTSWAP_BLOB_DIRECTORY: join(home, "blobs"),
+    HOTSWAP_BACKUP_DIRECTORY: join(home, "backups"),
     ...(given.HOTSWAP_KMS_ALIAS ? {} : { HOTSWAP_KEY_DIRECTORY: join(home, "keys") }),
     ...given,
     DATABASE_URL: urls.app,

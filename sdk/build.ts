@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process"
 import { globSync } from "node:fs"
-import { readFile, rm, writeFile } from "node:fs/promises"
+import { chmod, readFile, rm, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { promisify } from "node:util"
 import { build, type Plugin } from "esbuild"
@@ -57,6 +57,21 @@ const bundle = async (source: string, built: string, dist: string, plugin: Plugi
   })
 }
 
+/** The command line, into one file which imports nothing but what Node brings. */
+export const buildCommand = async (dist: string): Promise<void> => {
+  await build({
+    entryPoints: [join(HERE, "src/cli/hotswap.ts")],
+    outfile: join(dist, "hotswap.js"),
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: ["node20"],
+    platform: "node",
+    logLevel: "warning",
+  })
+  await chmod(join(dist, "hotswap.js"), 0o755)
+}
+
 /** A declaration names the file beside it as what it will be when it runs. */
 const nameBuiltFiles = async (types: string): Promise<void> => {
   for (const path of globSync("**/*.d.ts", { cwd: types })) {
@@ -74,6 +89,7 @@ export const buildSdk = async (dist = join(HERE, "dist")): Promise<void> => {
   const compiler = join(HERE, "../node_modules/.bin/tsc")
   await Promise.all([
     ...[...entries, ...LATER].map(([source, built]) => bundle(source, built, dist, plugin)),
+    buildCommand(dist),
     promisify(execFile)(compiler, ["-p", join(HERE, "tsconfig.json"), "--outDir", types]),
   ])
   await nameBuiltFiles(types)

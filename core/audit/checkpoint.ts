@@ -67,6 +67,12 @@ const checkpointOf = (text: string): Checkpoint | null => {
 
 const NOTE = /^([\s\S]*\n)\n— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})\n$/
 
+/** What a note says in the name of which key, whoever signed it; `null` for what is no note. */
+export const noteParts = (note: string): { name: string; text: string } | null => {
+  const [, text, name] = NOTE.exec(note) ?? []
+  return text === undefined || name === undefined ? null : { name, text }
+}
+
 /** What the note says if one of the keys signed it for this origin; `null` for all else, down to a byte too many. */
 export const openNote = (
   note: string,

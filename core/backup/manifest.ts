@@ -1,5 +1,6 @@
 import type { Instant } from "../change/change.ts"
 import type { ScopeId } from "../ids.ts"
+import type { JsonObject } from "../json.ts"
 
 /** The format's name and number. A reader takes its own and every earlier one. */
 export const ARCHIVE_FORMAT = "hotswap-archive/1"
@@ -25,7 +26,21 @@ export interface ArchivedTable {
   sha256: string
   /** In order; their plain bytes one after the other are the NDJSON. */
   parts: readonly ArchivePart[]
+  /** Two archives of a scope in which it is the same hold the same rows of this table. */
+  fingerprint?: string
 }
+
+/** What stands in clear before a manifest: what is needed to open it, and nothing of what is in it. */
+export interface ArchiveHeader {
+  format: typeof ARCHIVE_FORMAT
+  source: ScopeId
+  backupId: string
+  /** How to come to the key that opens it. */
+  key: WrappedArchiveKey
+}
+
+/** `by` says who opens it: `"ring"`, the key ring of the deployment that made it, or the one it was handed to. */
+export type WrappedArchiveKey = JsonObject & { by: string }
 
 /** What an archive is of, and all that is needed to tell whether it is whole. Written last: without it there is no archive. */
 export interface Manifest {
@@ -43,6 +58,8 @@ export interface Manifest {
   options: ArchiveOptions
   /** Two archives of one fingerprint hold the same rows. */
   fingerprint: string
+  /** Tells the key that its parts are named and sealed with from others, 32 hex digits. */
+  partsKey: string
   /** In the order in which they can be restored. */
   tables: readonly ArchivedTable[]
 }

@@ -9,6 +9,8 @@ export const JOB_KINDS = [
   "backup.restore",
   "backup.drill",
   "backup.hand_over",
+  "backup.import",
+  "backup.adopt",
   "tenant.clone",
   "tenant.migrate",
 ] as const
@@ -33,6 +35,22 @@ export interface JobProgress {
   endsAt?: Instant
 }
 
+/** In whose name a job is done, with the roles that were theirs; `system` is the schedule. */
+export type JobOwner = Omit<Actor, "tokenId"> & {
+  tokenId: Actor["tokenId"] | "system"
+  roles: readonly string[]
+}
+
+/** Who owns what nobody has asked for. */
+export const SCHEDULE_OWNER: JobOwner = { subject: "clock", tokenId: "system", ancestors: [], roles: [] }
+
+/** The person in whose name a job is done. `null` for the schedule's. */
+export const personOf = ({
+  createdBy: { subject, tokenId, ancestors },
+}: Pick<Job, "createdBy">): Actor | null => (tokenId === "system" ? null : { subject, tokenId, ancestors })
+
+export const hasEnded = ({ state }: Pick<Job, "state">): boolean => state !== "queued" && state !== "running"
+
 /** One job as it is kept. `params` and `checkpoint` are its kind's own. */
 export interface Job {
   scope: ScopeId
@@ -47,8 +65,7 @@ export interface Job {
   result: JsonObject | null
   problem: ProblemDocument | null
   createdAt: Instant
-  /** In whose name it is done, with the roles that were theirs. */
-  createdBy: Actor & { roles: readonly string[] }
+  createdBy: JobOwner
   attempts: number
   cancelRequested: boolean
   startedAt: Instant | null

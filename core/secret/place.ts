@@ -3,7 +3,7 @@ import type { ScopeId } from "../ids.ts"
 /** Whose a data key is, what it seals, and which of its kind it is. */
 export interface KeyName {
   scope: ScopeId
-  /** An environment, or `~channels`. */
+  /** An environment, `~channels`, or `~backups`. */
   realm: string
   /** From 1; rises with every rotation. */
   generation: number
@@ -20,6 +20,8 @@ export interface Place {
 
 /** What seals notification channels' parts, as environments seal their configs. */
 export const CHANNELS = "~channels"
+/** What seals a scope's archives. */
+export const BACKUPS = "~backups"
 
 const encoder = new TextEncoder()
 

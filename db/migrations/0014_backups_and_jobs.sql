@@ -9,6 +9,9 @@ CREATE TABLE "hotswap"."backup_schedules" (
 	"next_due_at" timestamptz NOT NULL,
 	"last_at" timestamptz,
 	"failures" integer DEFAULT 0 NOT NULL,
+	"planned_job" uuid,
+	"removing_until" timestamptz,
+	"retained_at" timestamptz,
 	"updated_at" timestamptz DEFAULT clock_timestamp() NOT NULL,
 	CONSTRAINT "backup_schedules_every" CHECK ("hotswap"."backup_schedules"."every_hours" between 1 and 8760),
 	CONSTRAINT "backup_schedules_keep" CHECK ("hotswap"."backup_schedules"."keep_last" >= 1)
@@ -52,6 +55,7 @@ CREATE TABLE "hotswap"."tenant_origins" (
 	"backup_id" uuid NOT NULL,
 	"job_id" uuid,
 	"is_drill" boolean DEFAULT false NOT NULL,
+	"result" jsonb DEFAULT '{}'::jsonb NOT NULL,
 	"at" timestamptz DEFAULT clock_timestamp() NOT NULL,
 	CONSTRAINT "tenant_origins_how_known" CHECK ("hotswap"."tenant_origins"."how" in ('restore', 'clone'))
 );
@@ -90,6 +94,8 @@ ALTER TABLE "hotswap"."jobs" ADD CONSTRAINT "jobs_tenant_id_tenants_tenant_id_fk
 CREATE INDEX "backup_schedules_due" ON "hotswap"."backup_schedules" USING btree ("next_due_at");--> statement-breakpoint
 CREATE INDEX "backups_listed" ON "hotswap"."backups" USING btree ("at","tenant_id","backup_id");--> statement-breakpoint
 CREATE INDEX "jobs_open" ON "hotswap"."jobs" USING btree ("due_at") WHERE "hotswap"."jobs"."state" in ('queued', 'running');--> statement-breakpoint
+CREATE INDEX "jobs_failed" ON "hotswap"."jobs" USING btree ("ended_at") WHERE "hotswap"."jobs"."state" = 'failed';--> statement-breakpoint
+CREATE INDEX "jobs_over" ON "hotswap"."jobs" USING btree ("ended_at") WHERE "hotswap"."jobs"."ended_at" is not null;--> statement-breakpoint
 CREATE INDEX "jobs_listed" ON "hotswap"."jobs" USING btree ("tenant_id","kind","job_id");--> statement-breakpoint
 CREATE POLICY "own_tenant" ON "hotswap"."backup_schedules" AS PERMISSIVE FOR ALL TO "hotswap_app", "hotswap_read" USING ("hotswap"."backup_schedules"."tenant_id" = nullif(current_setting('hotswap.tenant', true), '')) WITH CHECK ("hotswap"."backup_schedules"."tenant_id" = nullif(current_setting('hotswap.tenant', true), ''));--> statement-breakpoint
 CREATE POLICY "system_select" ON "hotswap"."backup_schedules" AS PERMISSIVE FOR SELECT TO "hotswap_system" USING (true);--> statement-breakpoint
@@ -116,4 +122,9 @@ grant select on hotswap.backups to hotswap_system;--> statement-breakpoint
 grant select, insert, update on hotswap.backup_schedules to hotswap_app;--> statement-breakpoint
 grant select on hotswap.backup_schedules to hotswap_system;--> statement-breakpoint
 grant select, insert on hotswap.tenant_origins to hotswap_app;--> statement-breakpoint
-grant select on hotswap.tenant_origins to hotswap_system;
+grant select on hotswap.tenant_origins to hotswap_system;--> statement-breakpoint
+-- A tenant that is restored brings what was signed of its audit along.
+grant insert on hotswap.audit_checkpoints, hotswap.audit_drops to hotswap_app;--> statement-breakpoint
+-- Archives say which migration their rows were read under.
+grant usage on schema hotswap_migrations to hotswap_app;--> statement-breakpoint
+grant select on hotswap_migrations.__drizzle_migrations to hotswap_app;

@@ -1,9 +1,10 @@
 import { eq, type SQL, sql } from "drizzle-orm"
-import type { TenantId } from "../../core/ids.ts"
+import { PLATFORM, type TenantId } from "../../core/ids.ts"
 import type { JsonObject } from "../../core/json.ts"
 import type { Database } from "../client.ts"
 import type { Connection } from "../connection.ts"
 import { erasures } from "../schema/erasures.ts"
+import { withTenant } from "../tenant.ts"
 import type { Erasure } from "./erasure.ts"
 
 // As the role `hotswap_system`. A policy of every table lets it destroy what belongs to a tenant whose erasure is due
@@ -149,6 +150,29 @@ export const addOutside = (
         update hotswap.erasures set outside = outside || jsonb_build_object(${name}::text,
           coalesce((outside ->> ${name}::text)::bigint, 0) + ${count}::bigint)
         where tenant_id = ${tenantId}`)
+  })
+
+/** The same of what can be counted before it is destroyed: again, it is never more than the first time. */
+export const atLeastOutside = (
+  system: Database,
+  tenantId: TenantId,
+  counts: Readonly<Record<string, number>>,
+): Promise<void> =>
+  system.transaction(async ({ db }) => {
+    for (const [name, count] of Object.entries(counts))
+      await db.execute(sql`
+        update hotswap.erasures set outside = outside || jsonb_build_object(${name}::text,
+          greatest(coalesce((outside ->> ${name}::text)::bigint, 0), ${count}::bigint))
+        where tenant_id = ${tenantId}`)
+  })
+
+/** Archives of the tenant that came from elsewhere and are kept as the platform's: marked as removed. Again, the same ones. */
+export const giveUpForeign = (database: Database, tenantId: TenantId): Promise<string[]> =>
+  withTenant(database, PLATFORM, async ({ db }) => {
+    const rows = await db.execute<{ id: string }>(sql`
+      update hotswap.backups set state = 'removed', held = false, removed_at = coalesce(removed_at, clock_timestamp())
+      where tenant_id = ${PLATFORM} and source = ${tenantId} and origin <> 'hand_over' returning backup_id as id`)
+    return rows.map(({ id }) => id)
   })
 
 /** As the system role sees it. */

@@ -3,7 +3,7 @@ import type { AuditBody } from "../../core/audit/entry.ts"
 import type { Instant } from "../../core/change/change.ts"
 import type { Environment } from "../../core/environment.ts"
 import { Refusal } from "../../core/errors.ts"
-import type { ChangeId, TenantId } from "../../core/ids.ts"
+import { type ChangeId, jobIdOf, type TenantId } from "../../core/ids.ts"
 import { canonical, type Json, type JsonObject } from "../../core/json.ts"
 import { leadsTo } from "../../core/report/leads-to.ts"
 import { type Person, withoutPerson } from "../../core/report/person.ts"
@@ -11,51 +11,8 @@ import type { Database } from "../client.ts"
 import { type TenantTx, withTenant } from "../tenant.ts"
 import { appendAudit } from "./audit.ts"
 import { eraseAuditPerson, pseudonymOf } from "./audit-people.ts"
+import { NAMING_TABLES, type NamingTable } from "./naming-tables.ts"
 import { bumpHeads, markAll } from "./pointers.ts"
-
-/** Where people are named, besides the audit: the columns, and which text of a row names them. */
-interface NamingTable {
-  name: string
-  key: readonly string[]
-  columns: readonly string[]
-  /** SQL of the text to look in. What a tenant configures is not looked through. */
-  text: string
-}
-
-const TABLES: readonly NamingTable[] = [
-  {
-    name: "changes",
-    key: ["change_id"],
-    columns: ["content", "status", "approvals", "comments"],
-    text: `(content - 'edits')::text || jsonb_path_query_array(content, '$.edits[*].owner')::text
-      || status::text || approvals::text || comments::text`,
-  },
-  {
-    name: "config_versions",
-    key: ["environment", "key", "version"],
-    columns: ["author", "reason", "edit"],
-    text: "to_jsonb(array[author, reason, edit ->> 'owner'])::text",
-  },
-  {
-    name: "tokens",
-    key: ["token_id"],
-    columns: ["subject", "issuer", "revoked_by"],
-    text: "to_jsonb(array[subject, revoked_by])::text || issuer::text",
-  },
-  {
-    name: "channels",
-    key: ["channel_id"],
-    columns: ["created_by", "config"],
-    text: "to_jsonb(created_by)::text || config::text",
-  },
-  { name: "deliveries", key: ["delivery_id"], columns: ["detail"], text: "detail::text" },
-  {
-    name: "report_reviews",
-    key: ["review_id"],
-    columns: ["by", "comment"],
-    text: `to_jsonb(array["by", comment])::text`,
-  },
-]
 
 /** A row that names somebody: its key, and the columns in which it may. */
 export interface NamingRow {
@@ -104,8 +61,22 @@ const writeBack = async (tx: TenantTx, table: NamingTable, rows: readonly JsonOb
     where t.tenant_id = ${tx.scope} and ${sql.raw(same)}`)
 }
 
+/** What is done in their name is done as long as it is theirs. */
+const jobsMustBeOver = async (tx: TenantTx, names: readonly string[]): Promise<void> => {
+  const rows = await tx.db.execute<{ jobId: string; row: JsonObject }>(sql`
+    select job_id as "jobId", created_by as row from hotswap.jobs
+    where tenant_id = ${tx.scope} and state in ('queued', 'running') and ${mentions("created_by::text", names)}
+    order by job_id`)
+  const stand = { names, pseudonym: "" }
+  const open = rows.filter(({ row }) => canonical(withoutPerson(row, stand)) !== canonical(row))
+  if (open.length === 0) return
+  const ids = open.slice(0, 10).map(({ jobId }) => jobIdOf(tx.scope, jobId))
+  throw new Refusal("PERSON_ENGAGED", `Jobs that are not over are done in their name: ${ids.join(", ")}.`)
+}
+
 /** Changes of theirs, or that they had a part in, which are not over: as long as there are any, they are needed. */
 const mustBeOver = async (tx: TenantTx, names: readonly string[]): Promise<void> => {
+  await jobsMustBeOver(tx, names)
   const rows = await tx.db.execute<{ changeId: ChangeId; row: JsonObject }>(sql`
     select change_id as "changeId",
       jsonb_build_object('content', content - 'edits', 'status', status, 'approvals', approvals) as row
@@ -229,7 +200,8 @@ export const erasePerson = async (
   const { names, pseudonym } = person
   const tokensRevoked = await revokeTokens(database, scope, names, environments)
   const rows: Record<string, number> = {}
-  for (const table of TABLES) rows[table.name] = await eraseFrom(database, scope, table, person, environments)
+  for (const table of NAMING_TABLES)
+    rows[table.name] = await eraseFrom(database, scope, table, person, environments)
   return await withTenant(database, scope, async (tx) => {
     rows.audit_people = 0
     for (const name of names) if (await eraseAuditPerson(tx, name)) rows.audit_people++
@@ -254,7 +226,7 @@ export async function* rowsNaming(
   names: readonly string[],
 ): AsyncGenerator<NamingRow> {
   const stand: Person = { names, pseudonym: "" }
-  for (const table of TABLES)
+  for (const table of NAMING_TABLES)
     for (let after: JsonObject | null = null; ; ) {
       const page: JsonObject[] = await withTenant(database, scope, (tx) =>
         pageOf(tx, table, names, { after, limit: PAGE, lock: false }),

@@ -12,6 +12,7 @@ import {
   uuid,
 } from "drizzle-orm/pg-core"
 import type { BackupOrigin, LocationStatus } from "../../core/backup/backup.ts"
+import type { JsonObject } from "../../core/json.ts"
 import { hash, instant, tenantId } from "./columns.ts"
 import { ownRows, systemRows } from "./policies.ts"
 import { hotswap } from "./schema.ts"
@@ -83,6 +84,12 @@ export const backupSchedules = hotswap.table(
     lastAt: instant("last_at"),
     /** In a row. */
     failures: integer("failures").notNull().default(0),
+    /** The one that the planner made last, until it has seen how that ended. */
+    plannedJob: uuid("planned_job"),
+    /** Until then parts that no manifest names are taken away, and nothing new is written. */
+    removingUntil: instant("removing_until"),
+    /** When retention last looked. */
+    retainedAt: instant("retained_at"),
     updatedAt: instant("updated_at").notNull().default(sql`clock_timestamp()`),
   },
   (t) => [
@@ -106,6 +113,8 @@ export const tenantOrigins = hotswap.table(
     jobId: uuid("job_id"),
     /** A trial, which is removed again. */
     isDrill: boolean("is_drill").notNull().default(false),
+    /** What was answered to whoever had it made: whoever repeats that is answered the same. */
+    result: jsonb("result").$type<JsonObject>().notNull().default({}),
     at: instant("at").notNull().default(sql`clock_timestamp()`),
   },
   (t) => [

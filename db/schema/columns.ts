@@ -8,11 +8,11 @@ export const instant = customType<{ data: string; driverData: string }>({
 })
 
 /** SHA-256 as bytes in the database and as hex here. */
-export const hash = customType<{ data: string; driverData: string }>({
+export const hash = customType<{ data: string; driverData: Uint8Array }>({
   dataType: () => "bytea",
-  // The driver parses bytea to a Buffer.
-  fromDriver: (value) => Buffer.from(value as unknown as Uint8Array).toString("hex"),
-  toDriver: (value) => `\\x${value}`,
+  // The driver makes bytea of bytes, and would take text for the bytes of its characters.
+  fromDriver: (value) => Buffer.from(value).toString("hex"),
+  toDriver: (value) => Buffer.from(value, "hex"),
 })
 
 /** First in every primary key of what a tenant owns. Holds any scope: a tenant, `~platform`, `~tier.Pro`. */

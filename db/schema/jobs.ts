@@ -10,8 +10,7 @@ import {
   text,
   uuid,
 } from "drizzle-orm/pg-core"
-import type { Actor } from "../../core/change/change.ts"
-import type { JobKind, JobProgress, JobState } from "../../core/job/job.ts"
+import type { JobKind, JobOwner, JobProgress, JobState } from "../../core/job/job.ts"
 import type { JsonObject } from "../../core/json.ts"
 import type { ProblemDocument } from "../../core/problem.ts"
 import { instant, tenantId } from "./columns.ts"
@@ -36,7 +35,7 @@ export const jobs = hotswap.table(
     problem: jsonb("problem").$type<ProblemDocument>(),
     createdAt: instant("created_at").notNull().default(sql`clock_timestamp()`),
     /** In whose name it is done. */
-    createdBy: jsonb("created_by").$type<Actor & { roles: readonly string[] }>().notNull(),
+    createdBy: jsonb("created_by").$type<JobOwner>().notNull(),
     /** Not before this. */
     dueAt: instant("due_at").notNull().default(sql`clock_timestamp()`),
     /** Who works on it says so until then; past it anybody may go on. */
@@ -58,6 +57,8 @@ export const jobs = hotswap.table(
     ),
     check("jobs_problem", sql`(${t.state} = 'failed') = (${t.problem} is not null)`),
     index("jobs_open").on(t.dueAt).where(sql`${t.state} in ('queued', 'running')`),
+    index("jobs_failed").on(t.endedAt).where(sql`${t.state} = 'failed'`),
+    index("jobs_over").on(t.endedAt).where(sql`${t.endedAt} is not null`),
     index("jobs_listed").on(t.tenantId, t.kind, t.jobId),
     ownRows(t.tenantId),
     // Its grants show it which there are and when they are due, not what they are about.

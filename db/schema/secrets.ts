@@ -9,8 +9,8 @@ import { tenants } from "./tenants.ts"
 const bytes = customType<{ data: Uint8Array }>({ dataType: () => "bytea" })
 
 /**
- * Data keys, each wrapped by a key of its scope that is not in this database. A realm is an environment, or
- * `~channels`; of its generations the last one seals, and all of them open.
+ * Data keys, each wrapped by a key of its scope that is not in this database. A realm is an environment,
+ * `~channels` or `~backups`; of its generations the last one seals, and all of them open.
  */
 export const dataKeys = hotswap.table(
   "data_keys",

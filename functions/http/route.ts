@@ -1,7 +1,6 @@
 import type { RouteConfig } from "@hono/zod-openapi"
 import { z } from "@hono/zod-openapi"
-import { type Action, may, PERMISSIONS, type Principal, sees } from "../../core/access.ts"
-import type { Environment } from "../../core/environment.ts"
+import { type Action, PERMISSIONS, type Principal } from "../../core/access.ts"
 import { Refusal } from "../../core/errors.ts"
 import type { ScopeId } from "../../core/ids.ts"
 import type { Idempotency } from "../platform/replay.ts"
@@ -9,7 +8,10 @@ import { parseBody } from "./body.ts"
 import { LIMITS_MS } from "./deadline.ts"
 import { describe } from "./describe.ts"
 import { idempotencyOf } from "./idempotency.ts"
+import { permit, tenantNotFound, type Where } from "./permit.ts"
 import { checked } from "./validate.ts"
+
+export { permit, tenantNotFound, type Where } from "./permit.ts"
 
 /** An answer as a value: status, headers and the bytes. */
 export interface RouteReply {
@@ -21,12 +23,6 @@ export interface RouteReply {
 
 /** An answer that is made while it is sent. */
 export type Pieces = AsyncIterable<Uint8Array>
-
-/** Where a call acts: what the permissions are asked about. `null` = no one scope or environment. */
-export interface Where {
-  scope: ScopeId | null
-  environment: Environment | null
-}
 
 /** What the door hands a route: the request, read but not yet judged. */
 export interface Knock {
@@ -108,28 +104,6 @@ export interface Route {
 
 const NOWHERE: Where = { scope: null, environment: null }
 const NOTHING = z.strictObject({})
-
-/** The same bytes for a tenant that never was and one the token may not see. */
-export const tenantNotFound = (named: string): Refusal =>
-  new Refusal("TENANT_NOT_FOUND", `There is no tenant "${named}".`)
-
-const forbidden = (principal: Principal, action: Action, where: Where): Refusal => {
-  if (principal.environment && where.environment && principal.environment !== where.environment)
-    return new Refusal("FORBIDDEN", `The token is bound to ${principal.environment}.`)
-  if (principal.environment && may({ ...principal, environment: null }, action, where))
-    return new Refusal(
-      "FORBIDDEN",
-      `The token is bound to ${principal.environment}, and this is about every environment.`,
-    )
-  const roles = [...PERMISSIONS[action].filter((role) => role !== "platform_admin"), "platform_admin"]
-  return new Refusal("FORBIDDEN", `"${action}" takes one of the roles ${roles.join(", ")}.`)
-}
-
-/** Throws TENANT_NOT_FOUND for what the principal cannot see, FORBIDDEN for what it may not do there. */
-export const permit = (principal: Principal, action: Action, where: Where): void => {
-  if (where.scope && !sees(principal, where.scope)) throw tenantNotFound(where.scope)
-  if (!may(principal, action, where)) throw forbidden(principal, action, where)
-}
 
 /**
  * Whoever sees every tenant sees those that are not there as well: a read has to ask. A tenant's own token

@@ -6,8 +6,8 @@ import type { Json } from "../../core/json.ts"
 import type { Entry } from "../../core/release/release.ts"
 import { findChange } from "../../db/queries/changes.ts"
 import { findVersions } from "../../db/queries/versions.ts"
+import { stateWith } from "../platform/promotion.ts"
 import type { ManageDeps } from "./deps.ts"
-import { stateWith } from "./promotion.ts"
 import { stableEntries } from "./show.ts"
 
 type Db = Pick<ManageDeps, "db">

@@ -14,18 +14,28 @@ import type { ManagePlatform } from "../platform/compose-manage.ts"
 import { actionRoutes } from "./actions.ts"
 import { approvalRoutes } from "./approvals.ts"
 import { auditRoutes } from "./audit.ts"
+import { backupScheduleRoutes } from "./backup-schedule.ts"
+import { backupRoutes } from "./backups.ts"
+import { allBackupsRoute } from "./backups-all.ts"
 import { changeRoutes } from "./changes.ts"
 import { channelRoutes } from "./channels.ts"
+import { cloneRoute } from "./clone.ts"
 import { configRoutes } from "./configs.ts"
 import { deliveryRoutes } from "./deliveries.ts"
 import type { ManageDeps } from "./deps.ts"
 import { docsRoutes } from "./docs.ts"
+import { downloadRoutes } from "./downloads.ts"
 import { environmentRoutes } from "./environments.ts"
 import { erasureRoutes } from "./erasure.ts"
 import { personRoutes } from "./erasure-person.ts"
 import { explainRoute } from "./explain.ts"
 import { flagRoutes } from "./flags.ts"
+import { deploymentRoute } from "./hand-over.ts"
+import { importRoutes } from "./imports.ts"
+import { jobRoutes } from "./jobs.ts"
 import { limitRoutes } from "./limits.ts"
+import { metricsRoute } from "./metrics.ts"
+import { migrateRoute } from "./migrate.ts"
 import { openapiText } from "./openapi.ts"
 import { resolveScope } from "./parse.ts"
 import { policyRoutes } from "./policy.ts"
@@ -33,6 +43,7 @@ import { promoteRoute } from "./promote.ts"
 import { reloadRoute } from "./reload.ts"
 import { reviewRoute } from "./report-reviews.ts"
 import { reportRoutes } from "./reports.ts"
+import { restoreRoutes } from "./restore.ts"
 import { secretRoute } from "./secret.ts"
 import { rotateKeysRoute } from "./secret-keys.ts"
 import { signalRoutes } from "./signals.ts"
@@ -110,6 +121,17 @@ const routesOf = (deps: ManageDeps): Route[] => [
   ...deliveryRoutes(deps),
   reloadRoute(deps),
   ...limitRoutes(deps),
+  ...backupScheduleRoutes(deps),
+  metricsRoute(deps),
+  ...backupRoutes(deps),
+  allBackupsRoute(deps),
+  cloneRoute(deps),
+  ...restoreRoutes(deps),
+  migrateRoute(deps),
+  ...jobRoutes(deps),
+  ...downloadRoutes(deps),
+  ...importRoutes(deps),
+  deploymentRoute(deps),
 ]
 
 /** Everything that alters anything, and the reference, behind one door. */

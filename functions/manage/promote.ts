@@ -1,10 +1,10 @@
 import type { Strategy } from "../../core/change/change.ts"
 import { type ConfigId, configIdOf } from "../../core/ids.ts"
 import { permit, type Route, route } from "../http/route.ts"
+import { promotionFrom } from "../platform/promotion.ts"
 import { ChangeShown, PromoteBody } from "./change-shapes.ts"
 import type { ManageDeps } from "./deps.ts"
 import { configNamed, configNotFound, environmentNamed } from "./parse.ts"
-import { promotionFrom } from "./promotion.ts"
 import { ConfigPath } from "./shapes.ts"
 import { accepted, submit } from "./submit.ts"
 

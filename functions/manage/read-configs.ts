@@ -5,9 +5,9 @@ import type { Entry } from "../../core/release/release.ts"
 import type { StoredVersion } from "../../db/queries/configs.ts"
 import { findVersions } from "../../db/queries/versions.ts"
 import { decodeCursor, encodeCursor } from "../http/cursor.ts"
+import { allStable, stateWith } from "../platform/promotion.ts"
 import type { ManageDeps } from "./deps.ts"
 import { type ConfigAddress, configNotFound } from "./parse.ts"
-import { allStable, stateWith } from "./promotion.ts"
 import { stableEntries, type Target } from "./show.ts"
 
 type Db = Pick<ManageDeps, "db">

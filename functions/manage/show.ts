@@ -1,22 +1,17 @@
 import type { Change, ChangeState, Edit } from "../../core/change/change.ts"
 import type { Outcome } from "../../core/change/command.ts"
 import type { Policy } from "../../core/change/policy.ts"
-import type { ScopeState, VersionRow } from "../../core/change/scope-state.ts"
+import type { VersionRow } from "../../core/change/scope-state.ts"
 import { standingOf } from "../../core/change/stages.ts"
 import { configDocument } from "../../core/config/config.ts"
-import type { Environment } from "../../core/environment.ts"
 import type { Verdict } from "../../core/gate/verdict.ts"
-import type { ConfigKey, ScopeId } from "../../core/ids.ts"
+import type { ConfigKey } from "../../core/ids.ts"
 import type { Json, JsonObject } from "../../core/json.ts"
-import { readEntry } from "../../core/release/compile.ts"
 import { diffEdits, type EditDifference } from "../../core/release/diff.ts"
 import type { Entry } from "../../core/release/release.ts"
+import type { Target } from "../platform/stable.ts"
 
-/** One scope in one environment. */
-export interface Target {
-  scope: ScopeId
-  environment: Environment
-}
+export { stableEntries, type Target } from "../platform/stable.ts"
 
 // Interfaces have no index signature; what goes through here holds nothing but JSON.
 const plain = (value: unknown): Json => value as Json
@@ -110,17 +105,6 @@ const showEdit = (edit: Edit): JsonObject => ({
 
 export const showAffected = ({ affected }: Outcome): Json =>
   affected.map(({ changeId, state, reason }) => ({ changeId, state, reason }))
-
-/** What the stable release holds of these keys. Their chunks must have been loaded. */
-export const stableEntries = (state: ScopeState, keys: readonly ConfigKey[]): Map<ConfigKey, Entry> => {
-  const manifest = state.manifests.get(state.pointer.stable)
-  const entries = new Map<ConfigKey, Entry>()
-  for (const key of manifest ? keys : []) {
-    const entry = readEntry(manifest!, state.chunks, key)
-    if (entry) entries.set(key, entry)
-  }
-  return entries
-}
 
 /** What the change does to each of its keys, beside what was stable when it was decided. */
 export const diffOf = (change: Change, stable: ReadonlyMap<ConfigKey, Entry>): Json =>

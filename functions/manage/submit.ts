@@ -3,9 +3,9 @@ import type { ScopeState } from "../../core/change/scope-state.ts"
 import { type ConfigKey, changeIdOf, configIdOf, type ScopeId } from "../../core/ids.ts"
 import type { JsonObject } from "../../core/json.ts"
 import { type Call, json, type RouteReply } from "../http/route.ts"
+import { neededChecker } from "../platform/flag-needs.ts"
 import { type Decided, type MutatePlatform, mutate, type StampedReply } from "../platform/mutate.ts"
 import { policyAfter } from "../platform/policies.ts"
-import { neededChecker } from "./flag-needs.ts"
 import { actorOf, isPlatformAdmin } from "./parse.ts"
 import {
   configOfVersion,

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi"
 import type { Principal } from "../../core/access.ts"
+import { isDrillId } from "../../core/backup/drill-id.ts"
 import { Refusal } from "../../core/errors.ts"
 import { isTenant, PLATFORM, parseTenantId, type TenantId } from "../../core/ids.ts"
 import type { Json } from "../../core/json.ts"
@@ -42,6 +43,8 @@ const createRoute = (deps: ManageDeps): Route =>
       const tenantId = parseTenantId(given ?? slugOf(body.name))
       if (!tenantId)
         throw new Refusal("TENANT_ID_INVALID", `"${given ?? body.name}" is not, or does not make, a slug.`)
+      if (isDrillId(tenantId))
+        throw new Refusal("TENANT_EXISTS", `"${tenantId}" is kept for restores for trial.`)
       const reply = (tenant: Parameters<typeof showTenant>[0]) => ({
         status: 201,
         headers: { etag: etagOf(tenant.version), location: `/api/v1/tenants/${tenant.tenantId}` },

@@ -11,10 +11,10 @@ import { Secret } from "../../core/secret/secret.ts"
 import { findVersions } from "../../db/queries/versions.ts"
 import { permit } from "../http/route.ts"
 import { misshapen } from "../http/validate.ts"
+import { promotionFrom } from "../platform/promotion.ts"
 import type { ChangeBody } from "./change-shapes.ts"
 import type { ManageDeps } from "./deps.ts"
 import { changeNamed, environmentNamed, keyNamed, scopeNamed } from "./parse.ts"
-import { promotionFrom } from "./promotion.ts"
 import type { Target } from "./show.ts"
 
 const KEYS_TOLD_MAX = 5

@@ -1,5 +1,9 @@
 import { type Database, openDatabase } from "../../db/client.ts"
+import type { Archives } from "./archive/archives.ts"
+import { composeArchives } from "./archive/compose-archives.ts"
 import { type Attempts, createAttempts } from "./attempts.ts"
+import { backupBlobsOf } from "./backup-blobs.ts"
+import type { BlobStore } from "./blob-store.ts"
 import type { CachePort } from "./cache.ts"
 import { type Basics, composeBasics, composeCache, type Overrides } from "./compose.ts"
 import { createGrants, type GrantsReader } from "./grants.ts"
@@ -11,6 +15,8 @@ import { composeMessenger, type Messenger } from "./messages/messenger.ts"
 import type { Pacer } from "./pacer.ts"
 import { pacerFor } from "./pacer-aws.ts"
 import { createPublisher, type Publisher } from "./publish.ts"
+import type { JobQueue } from "./queue.ts"
+import { queueFor } from "./queue-sqs.ts"
 import { pointerReading } from "./reading-postgres.ts"
 import { restSender } from "./redis-rest.ts"
 import { upstashSender } from "./redis-upstash.ts"
@@ -45,6 +51,10 @@ export interface ManagePlatform extends Basics, Keys {
   managementGuard: ManagementGuard | undefined
   /** Absent where a clock in the same process paces rollouts. */
   pacer: Pacer | undefined
+  /** Absent where a clock in the same process looks for jobs that are due. */
+  queue: JobQueue | undefined
+  /** Archives, where they go part by part over HTTP; absent where none are kept. */
+  archiving: { archives: Archives; blobs: BlobStore } | undefined
   close(): Promise<void>
 }
 
@@ -67,6 +77,7 @@ export const composeManage = (
     max: 2,
   })
   const keys = composeKeys(variables, settings, { db, clock: basics.clock })
+  const blobs = backupBlobsOf(variables, settings, basics.clock, basics.log)
   const cache = composeCache(basics, settings, upstashSender)
   const send = upstashSender({ url: settings.redisUrl, token: settings.redisToken })
   const counting = { url: settings.redisUrl, token: settings.redisToken, deadlineMs: LIMITS_DEADLINE_MS }
@@ -83,6 +94,8 @@ export const composeManage = (
     publisher: createPublisher({ reading: pointerReading(db), cache, clock: basics.clock }),
     messenger: composeMessenger(settings),
     pacer: pacerFor(settings, db),
+    queue: queueFor(variables, settings, basics.clock),
+    archiving: blobs && { blobs, archives: composeArchives({ ...basics, ...keys, settings, db, blobs }) },
     sns: createSns(),
     attempts: createAttempts({ ...basics, send }),
     tokenUses: createTokenUses({ ...basics, send }),

@@ -1,10 +1,9 @@
 import type { TenantId } from "../../core/ids.ts"
 import { type Database, openDatabase } from "../../db/client.ts"
-import { type BlobStore, diskBlobStore } from "./blob-store.ts"
-import { s3BlobStore } from "./blob-store-s3.ts"
+import { backupBlobsOf, blobsAt } from "./backup-blobs.ts"
+import type { BlobStore } from "./blob-store.ts"
 import type { CachePort } from "./cache.ts"
 import { type CheckpointSigner, checkpointSigner } from "./checkpoint-signer.ts"
-import type { Clock } from "./clock.ts"
 import { type Basics, composeBasics, composeCache, type Overrides } from "./compose.ts"
 import { composeKeys } from "./keys/compose-keys.ts"
 import type { Vault } from "./keys/vault.ts"
@@ -29,18 +28,11 @@ export interface RelayPlatform extends Basics {
   /** Absent: no audit chain is signed. */
   signer?: CheckpointSigner | undefined
   blobs?: BlobStore | undefined
+  /** Where archives are kept: those of whoever is erased go too. */
+  backups?: BlobStore | undefined
   /** Destroys the keys that a tenant's secrets are sealed with. */
   shred?: ((tenantId: TenantId) => Promise<Readonly<Record<string, number>>>) | undefined
   close(): Promise<void>
-}
-
-const blobsOf = (
-  variables: Readonly<Record<string, string | undefined>>,
-  { blobBucket, blobDirectory }: RelayPlatform["settings"],
-  clock: Clock,
-): BlobStore | undefined => {
-  if (blobBucket) return s3BlobStore({ bucket: blobBucket, variables, clock })
-  return blobDirectory ? diskBlobStore(blobDirectory) : undefined
 }
 
 /** Throws SettingsError. Nothing is connected before the first sweep needs it. */
@@ -70,7 +62,11 @@ export const composeRelay = (
     cache,
     publisher: createPublisher({ reading: pointerReading(reading), cache, clock: basics.clock }),
     signer: settings.auditKey ? checkpointSigner(settings.auditKey) : undefined,
-    blobs: blobsOf(variables, settings, basics.clock),
+    blobs: blobsAt(
+      { bucket: settings.blobBucket, directory: settings.blobDirectory },
+      ...([variables, settings, basics.clock] as const),
+    ),
+    backups: backupBlobsOf(variables, settings, basics.clock, basics.log),
     shred: db && (async (tenantId) => ({ ...(await shredKeys({ db, ...keys }, tenantId)) })),
     close: async () => {
       await Promise.all([reading.close(), system.close(), db?.close()])

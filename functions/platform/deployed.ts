@@ -67,6 +67,7 @@ const CHECKS: Readonly<Record<string, (text: string) => string | null>> = {
   HOTSWAP_EDGE_SECRET: weaknessOf,
   HOTSWAP_ADMIN_TOKEN: weaknessOf,
   HOTSWAP_JWT_ISSUERS: keysInTheClear,
+  HOTSWAP_BLOB_ENDPOINT: inTheClear,
 }
 
 /** What would do on a laptop and must not be deployed: one line each, without the values. Empty where nothing is. */

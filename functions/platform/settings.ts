@@ -3,6 +3,7 @@ import { isIP } from "node:net"
 import { isAbsolute } from "node:path"
 import type { JSONWebKeySet } from "jose"
 import { DEFAULT_ENVIRONMENTS, type Environment, parseEnvironments } from "../../core/environment.ts"
+import { isPublicKey } from "../../core/public-key.ts"
 import { parseWebOrigins } from "../../core/web-origins.ts"
 import { isDeployed, notToBeDeployed } from "./deployed.ts"
 import { type JwtIssuer, parseJwtIssuers } from "./jwt-issuers.ts"
@@ -52,7 +53,7 @@ const adminTokenHash = (text: string): string => {
 
 const isKey = (key: unknown): key is Record<string, unknown> => typeof key === "object" && key !== null
 
-const keySet = (text: string): JSONWebKeySet => {
+const keySetOf = (curve: "Ed25519" | "X25519", text: string): JSONWebKeySet => {
   let keys: unknown
   try {
     keys = (JSON.parse(text) as { keys?: unknown } | null)?.keys
@@ -61,9 +62,33 @@ const keySet = (text: string): JSONWebKeySet => {
   }
   if (!Array.isArray(keys) || keys.length === 0) throw new Error('is not a JWK set like {"keys":[…]}')
   for (const key of keys)
-    if (!isKey(key) || key.kty !== "OKP" || key.crv !== "Ed25519" || typeof key.kid !== "string")
-      throw new Error("holds a key that is not Ed25519 with a kid")
+    if (!isKey(key) || key.kty !== "OKP" || key.crv !== curve || typeof key.kid !== "string")
+      throw new Error(`holds a key that is not ${curve} with a kid`)
   return { keys: keys as JSONWebKeySet["keys"] }
+}
+
+const keySet = (text: string): JSONWebKeySet => keySetOf("Ed25519", text)
+
+const receivingKeys = (text: string): JSONWebKeySet => {
+  const set = keySetOf("X25519", text)
+  if (!set.keys.every(({ d }) => typeof d === "string"))
+    throw new Error("holds a key without its private part")
+  return set
+}
+
+const trustedOf = (text: string): readonly string[] =>
+  text.split(",").map((one) => {
+    const key = one.trim()
+    if (!isPublicKey(key))
+      throw new Error("is not a list of signing keys, each as GET /api/v1/deployment shows it")
+    return key
+  })
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$/
+
+const deploymentName = (text: string): string => {
+  if (!NAME.test(text)) throw new Error("is not a name of up to 100 letters, digits, dots, dashes and spaces")
+  return text
 }
 
 const secondsOf = (text: string): number => {
@@ -117,10 +142,32 @@ const bucketName = (text: string): string => {
   return text
 }
 
+const REGION = /^[a-z0-9][a-z0-9-]{1,39}$/
+
+const regionName = (text: string): string => {
+  if (!REGION.test(text)) throw new Error("is not the name of a region, like eu-central-1")
+  return text
+}
+
+/** Without a path: the bucket's name comes behind it. */
+const endpointOf = (text: string): string => {
+  const { origin, pathname, search, hash, username } = new URL(httpUrl(text))
+  if (pathname !== "/" || search + hash + username !== "")
+    throw new Error("is not a URL like https://host:9000")
+  return origin
+}
+
 const STATE_MACHINE = /^arn:[a-z-]+:states:[a-z0-9-]+:\d{12}:stateMachine:[A-Za-z0-9_-]{1,80}$/
 
 const stateMachineArn = (text: string): string => {
   if (!STATE_MACHINE.test(text)) throw new Error("is not the ARN of a state machine")
+  return text
+}
+
+const QUEUE = /^https?:\/\/[^/\s]+\/\d{12}\/[A-Za-z0-9_-]{1,80}$/
+
+const queueUrl = (text: string): string => {
+  if (!QUEUE.test(text)) throw new Error("is not the URL of a queue")
   return text
 }
 
@@ -149,9 +196,24 @@ const SETTINGS = {
   /** What signs the audit's checkpoints, and what they are checked with. */
   auditKey: { variable: "HOTSWAP_AUDIT_KEY", parse: keySet },
   auditPublicKey: { variable: "HOTSWAP_AUDIT_PUBLIC_KEY", parse: keySet },
+  /** Opens what other deployments hand over: the first key is the one they are told, the others open what was made before. */
+  handOverKey: { variable: "HOTSWAP_HAND_OVER_KEY", parse: receivingKeys },
+  /** Signing keys of the deployments whose tenants are taken in; unset, whoever takes one in says which. */
+  trustedDeployments: { variable: "HOTSWAP_TRUSTED_DEPLOYMENTS", parse: trustedOf },
   /** Where what is written once is kept: a folder, or a bucket. */
   blobDirectory: { variable: "HOTSWAP_BLOB_DIRECTORY", parse: directoryOf },
   blobBucket: { variable: "HOTSWAP_BLOB_BUCKET", parse: bucketName },
+  /** What speaks S3 in the place of AWS. */
+  blobEndpoint: { variable: "HOTSWAP_BLOB_ENDPOINT", parse: endpointOf },
+  /** Where archives are kept, and where a second time: a folder, or a bucket. */
+  backupDirectory: { variable: "HOTSWAP_BACKUP_DIRECTORY", parse: directoryOf },
+  backupBucket: { variable: "HOTSWAP_BACKUP_BUCKET", parse: bucketName },
+  backupRegion: { variable: "HOTSWAP_BACKUP_REGION", parse: regionName },
+  backupCopyDirectory: { variable: "HOTSWAP_BACKUP_COPY_DIRECTORY", parse: directoryOf },
+  backupCopyBucket: { variable: "HOTSWAP_BACKUP_COPY_BUCKET", parse: bucketName },
+  backupCopyRegion: { variable: "HOTSWAP_BACKUP_COPY_REGION", parse: regionName },
+  /** What wakes whoever works on jobs on AWS; elsewhere a clock in the same process does. */
+  backupQueueUrl: { variable: "HOTSWAP_BACKUP_QUEUE_URL", parse: queueUrl },
   /** What secrets are sealed under: a folder with the master key, or what KMS keys' aliases begin with. */
   keyDirectory: { variable: "HOTSWAP_KEY_DIRECTORY", parse: directoryOf },
   kmsAlias: { variable: "HOTSWAP_KMS_ALIAS", parse: kmsAlias },
@@ -168,6 +230,8 @@ const DEFAULTED = {
   cacheTtlSeconds: { variable: "HOTSWAP_CACHE_TTL_SECONDS", parse: secondsOf, fallback: 300 },
   /** What the read function remembers of views; the rest of its memory is for the runtime. */
   viewMemoryMebibytes: { variable: "HOTSWAP_VIEW_MEMORY_MIB", parse: mebibytesOf, fallback: 192 },
+  /** What other deployments are told it is called. */
+  deploymentName: { variable: "HOTSWAP_DEPLOYMENT_NAME", parse: deploymentName, fallback: "hotswap" },
   /** From a tenant's deletion until all of it is destroyed. */
   eraseAfterDays: { variable: "HOTSWAP_ERASE_AFTER_DAYS", parse: daysOf, fallback: 7 },
   /** Are a tenant's requests to what manages limited, by its tier? */
@@ -198,6 +262,7 @@ export type Settings<Required extends SettingName = never> = {
   readonly environments: readonly Environment[]
   readonly cacheTtlSeconds: number
   readonly viewMemoryMebibytes: number
+  readonly deploymentName: string
   readonly eraseAfterDays: number
   readonly managementLimits: boolean
   readonly outboundAllow: readonly string[]

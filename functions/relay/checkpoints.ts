@@ -24,7 +24,7 @@ export interface CheckpointDeps {
   system: Database
   signer: CheckpointSigner
   /** Where a copy is kept that nobody can alter; absent, the database has the only one. */
-  blobs: BlobStore | undefined
+  blobs: Pick<BlobStore, "putOnce" | "get"> | undefined
   clock: Clock
   log: Log
 }

@@ -3,7 +3,7 @@ import type { ScopeId } from "../../core/ids.ts"
 import { clearMark, purgeIdempotency, purgeOld, takeMarks } from "../../db/system.ts"
 import type { RelayPlatform } from "../platform/compose-relay.ts"
 import { dropOld, makeCheckpoints } from "./checkpoints.ts"
-import { eraseDue } from "./erasing.ts"
+import { eraseDue } from "../platform/erasing.ts"
 import { resealAged } from "./reseal.ts"
 
 /** What was done with the marks that commits left. */
@@ -91,8 +91,8 @@ export const createRelay = (platform: RelayPlatform): Relay => {
   }
 
   const eraseDeleted = async (): Promise<number> => {
-    const { db, cache, signer, shred } = platform
-    return db ? await eraseDue({ system, db, cache, clock, log, signer, shred }) : 0
+    const { db, cache, backups, signer, shred } = platform
+    return db ? await eraseDue({ system, db, cache, backups, clock, log, signer, shred }) : 0
   }
 
   const reseal = async (): Promise<number> => {

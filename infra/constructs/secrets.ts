@@ -8,6 +8,7 @@ const SECRETS = {
   redis: ["url", "token"],
   "reader-keys": ["private", "public"],
   "audit-key": ["private", "public"],
+  "hand-over": ["private"],
   edge: ["secret"],
   admin: ["token"],
   smtp: ["url"],

@@ -1,10 +1,18 @@
-import { Duration, Stack } from "aws-cdk-lib"
-import { Rule, Schedule } from "aws-cdk-lib/aws-events"
+import { Duration, RemovalPolicy, Stack } from "aws-cdk-lib"
+import { Rule, RuleTargetInput, Schedule } from "aws-cdk-lib/aws-events"
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets"
 import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam"
 import { Key } from "aws-cdk-lib/aws-kms"
 import { InvokeMode } from "aws-cdk-lib/aws-lambda"
 import type { Construct } from "constructs"
+import {
+  BackupBucket,
+  type BackupUse,
+  copyNames,
+  mayUseBackups,
+  mayUseCopies,
+} from "../constructs/backup-bucket.ts"
+import { BackupQueue } from "../constructs/backup-queue.ts"
 import { Door } from "../constructs/door.ts"
 import { Handler } from "../constructs/handler.ts"
 import { Rollout, rolloutArn } from "../constructs/rollout.ts"
@@ -18,17 +26,34 @@ const DATABASE_VARIABLES = {
   systemUrl: "DATABASE_SYSTEM_URL",
 } as const
 
+/** What `functions/backup` does by the clock, and how often. */
+const BACKUP_CLOCKS: Readonly<Record<string, Duration>> = {
+  // What a message that was lost should have woken it for.
+  work: Duration.minutes(1),
+  plan: Duration.minutes(1),
+  imports: Duration.minutes(10),
+  retain: Duration.hours(1),
+  drill: Duration.days(1),
+}
+
 /** The functions of one stage, their doors and their clocks. */
 export class ServiceStack extends Stack {
   readonly #settings: StageSettings
   readonly #secrets: StageSecrets
   readonly #key: Key
+  readonly #backups: BackupBucket
+  readonly #queue: BackupQueue
 
   constructor(scope: Construct, settings: StageSettings) {
-    super(scope, `Hotswap-${settings.stage}`, { description: `Hotswap, ${settings.stage}` })
+    super(scope, `Hotswap-${settings.stage}`, {
+      description: `Hotswap, ${settings.stage}`,
+      terminationProtection: settings.removalPolicy === RemovalPolicy.RETAIN,
+    })
     this.#settings = settings
     this.#secrets = new StageSecrets(this, "Secrets", settings.stage)
     this.#key = this.#encryptionKey()
+    this.#backups = new BackupBucket(this, "Backups", { settings })
+    this.#queue = new BackupQueue(this, "BackupQueue", { settings })
 
     const read = this.#handler("Read", "read", {
       ...this.#database("readUrl"),
@@ -46,6 +71,10 @@ export class ServiceStack extends Stack {
       ...this.#pacing(),
       ...this.#messages(),
       ...this.#sealing(),
+      ...this.#managing(),
+      ...this.#archives(),
+      ...this.#waking(),
+      ...this.#handingOver(),
     })
     const outcomes = this.#handler("Outcomes", "outcomes", {
       ...this.#database("appUrl", "systemUrl"),
@@ -61,11 +90,21 @@ export class ServiceStack extends Stack {
       ...this.#database("appUrl", "readUrl", "systemUrl"),
       HOTSWAP_AUDIT_KEY: this.#secrets.reference("audit-key", "private"),
       ...this.#sealing(),
+      ...this.#archives(),
     })
     const notify = this.#handler("Notify", "notify", {
       ...this.#database("appUrl", "systemUrl"),
       ...this.#messages(),
       ...this.#sealing(),
+    })
+    const backup = this.#handler("Backup", "backup", {
+      ...this.#database("appUrl", "systemUrl"),
+      HOTSWAP_AUDIT_KEY: this.#secrets.reference("audit-key", "private"),
+      ...this.#pacing(),
+      ...this.#sealing(),
+      ...this.#archives(),
+      ...this.#waking(),
+      ...this.#handingOver(),
     })
 
     // A view of three full layers, or a change with what was there before, is beyond the 6 MB that Lambda buffers.
@@ -73,13 +112,20 @@ export class ServiceStack extends Stack {
     new Door(this, "ManageDoor", manage.fn, InvokeMode.RESPONSE_STREAM)
     new Door(this, "OutcomesDoor", outcomes.fn, InvokeMode.BUFFERED)
     new Rollout(this, "Rollout", { settings, key: this.#key, advance: advance.fn })
-    this.#mayPace(manage, "states:StartExecution", "states:SendTaskSuccess")
-    for (const sealer of [manage, relay]) mayUseTenantKeys(this, settings.stage, sealer, "make")
+    for (const submitter of [manage, backup])
+      this.#mayPace(submitter, "states:StartExecution", "states:SendTaskSuccess")
+    for (const sealer of [manage, relay, backup]) mayUseTenantKeys(this, settings.stage, sealer, "make")
     mayUseTenantKeys(this, settings.stage, notify)
     for (const mover of [outcomes, advance]) this.#mayPace(mover, "states:SendTaskSuccess")
+    this.#mayArchive(manage, "keep")
+    this.#mayArchive(backup, "keep", "remove")
+    this.#mayArchive(relay, "remove")
+    for (const teller of [manage, backup]) this.#queue.mayBeToldBy(teller)
+    this.#queue.wakes(backup)
     this.#everyMinute("AdvanceClock", advance)
     this.#everyMinute("RelayClock", relay)
     this.#everyMinute("NotifyClock", notify)
+    this.#backupClocks(backup)
   }
 
   #handler(id: string, name: HandlerName, environment: Record<string, string>): Handler {
@@ -152,6 +198,50 @@ export class ServiceStack extends Stack {
     return { HOTSWAP_KMS_ALIAS: keyAlias(this.#settings.stage) }
   }
 
+  #managing(): Record<string, string> {
+    const { eraseAfterDays, managementLimits, trustedDeployments } = this.#settings
+    return {
+      HOTSWAP_ERASE_AFTER_DAYS: String(eraseAfterDays),
+      HOTSWAP_MANAGEMENT_LIMITS: managementLimits ? "on" : "off",
+      ...(trustedDeployments.length === 0
+        ? {}
+        : { HOTSWAP_TRUSTED_DEPLOYMENTS: trustedDeployments.join(",") }),
+    }
+  }
+
+  /** What wakes whoever does jobs. */
+  #waking(): Record<string, string> {
+    return { HOTSWAP_BACKUP_QUEUE_URL: this.#queue.queue.queueUrl }
+  }
+
+  /** Where archives are. */
+  #archives(): Record<string, string> {
+    const { stage, backups } = this.#settings
+    return {
+      HOTSWAP_BACKUP_BUCKET: this.#backups.bucket.bucketName,
+      ...(backups.copyRegion === null
+        ? {}
+        : {
+            HOTSWAP_BACKUP_COPY_BUCKET: copyNames(stage).bucketName,
+            HOTSWAP_BACKUP_COPY_REGION: backups.copyRegion,
+          }),
+    }
+  }
+
+  /** What other deployments' archives are opened with, and what they are told this one is called. */
+  #handingOver(): Record<string, string> {
+    return {
+      HOTSWAP_HAND_OVER_KEY: this.#secrets.reference("hand-over", "private"),
+      HOTSWAP_DEPLOYMENT_NAME: `hotswap-${this.#settings.stage}`,
+    }
+  }
+
+  #mayArchive(handler: Handler, ...uses: BackupUse[]): void {
+    const { stage, backups } = this.#settings
+    mayUseBackups(handler, this.#backups, ...uses)
+    if (backups.copyRegion !== null) mayUseCopies(handler, { stage, copyRegion: backups.copyRegion }, ...uses)
+  }
+
   #pacing(): Record<string, string> {
     return { HOTSWAP_STATE_MACHINE_ARN: rolloutArn(this, this.#settings) }
   }
@@ -169,6 +259,17 @@ export class ServiceStack extends Stack {
       schedule: Schedule.rate(Duration.minutes(1)),
       targets: [new LambdaFunction(handler.fn, once)],
     })
+  }
+
+  /** Each says which task it is for. Nothing is repeated at once: the next time knows more. */
+  #backupClocks({ fn }: Handler): void {
+    const once = { retryAttempts: 0, maxEventAge: Duration.hours(1) }
+    fn.configureAsyncInvoke(once)
+    for (const [task, every] of Object.entries(BACKUP_CLOCKS))
+      new Rule(this, `Backup-${task}`, {
+        schedule: Schedule.rate(every),
+        targets: [new LambdaFunction(fn, { ...once, event: RuleTargetInput.fromObject({ task }) })],
+      })
   }
 
   /** Encrypts the functions' settings and logs; the log service may use it for this account's logs only. */

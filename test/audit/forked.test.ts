@@ -95,7 +95,7 @@ test("two relays that sign at once, without a place for copies, sign one chain",
   // The other one has read how long the chain is, and it grows and is signed before its word is written.
   const held = Promise.withResolvers<void>()
   const ready = Promise.withResolvers<void>()
-  const blobs: BlobStore = {
+  const blobs: Pick<BlobStore, "get" | "putOnce"> = {
     get: async () => null,
     putOnce: async () => {
       ready.resolve()

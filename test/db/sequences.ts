@@ -3,6 +3,7 @@ import type { AuditBody } from "../../core/audit/entry.ts"
 import { apart } from "../../core/audit/people.ts"
 import type { Decision } from "../../core/change/command.ts"
 import type { Commit, Move, ScopeState } from "../../core/change/scope-state.ts"
+import type { ScopeId } from "../../core/ids.ts"
 import { listAudit } from "../../db/queries/audit.ts"
 import { readMoves } from "../../db/queries/moves.ts"
 import { commitScope, loadScope } from "../../db/queries/scope.ts"
@@ -40,9 +41,13 @@ export interface Replayed {
 
 /**
  * Plays random sequences against the model, then every load and commit of them again on PostgreSQL, which must load
- * exactly what the rules decided on and keep exactly what came of it.
+ * exactly what the rules decided on and keep exactly what came of it. `afterwards`: what else is to be seen of each scope.
  */
-export const replaySequences = async (runs: number, seed: number): Promise<Replayed> => {
+export const replaySequences = async (
+  runs: number,
+  seed: number,
+  afterwards: (database: OpenTestDatabase, scope: ScopeId) => Promise<void> = async () => {},
+): Promise<Replayed> => {
   const worlds: RecordedWorld[] = []
   playSequences(runs, seed, (scope) => {
     const world = new RecordedWorld({ scope: scope === "acme-corp" ? `acme-${worlds.length}` : scope })
@@ -54,8 +59,11 @@ export const replaySequences = async (runs: number, seed: number): Promise<Repla
   try {
     for (const world of worlds) {
       // The platform is one; each sequence of it has a database to itself.
-      if (world.scope.startsWith("~")) await withDatabase((database) => replay(database, world, counts))
-      else await replay(tenants, world, counts)
+      const playIn = async (database: OpenTestDatabase) => {
+        await replay(database, world, counts)
+        await afterwards(database, world.scope)
+      }
+      await (world.scope.startsWith("~") ? withDatabase(playIn) : playIn(tenants))
     }
   } finally {
     await tenants.close()

@@ -166,12 +166,17 @@ test("what nobody needs any more is forgotten, the rest stays", async () => {
   for (const hours of [23, 25])
     await admin`insert into hotswap.gate_readers (tenant_id, environment, instance, token_id, seq, at)
       values (${scope}, ${DEVELOPMENT}, ${`i${hours}`}, 't', 1, now() - make_interval(hours => ${hours}))`
-  expect(await purgeOld(database.system)).toBe(7)
+  for (const days of [89, 91])
+    await admin`insert into hotswap.jobs (tenant_id, kind, params, created_by, state, ended_at)
+      values (${scope}, 'backup.create', '{}', '{}', 'succeeded', now() - make_interval(days => ${days}))`
+  await admin`insert into hotswap.jobs (tenant_id, kind, params, created_by, created_at, due_at)
+    values (${scope}, 'backup.create', '{}', '{}', now() - interval '1 year', now() - interval '1 year')`
+  expect(await purgeOld(database.system)).toBe(8)
   expect(await purgeOld(database.system)).toBe(0)
   const left = async (table: string) =>
     (await admin.unsafe(`select * from hotswap.${table} where tenant_id = '${scope}'`)).length
   expect(
     await Promise.all(["gate_steps", "gate_instances", "gate_tenants", "workflow_waits"].map(left)),
   ).toEqual([2, 2, 1, 1])
-  expect(await Promise.all(["gate_readers", "deliveries"].map(left))).toEqual([1, 2])
+  expect(await Promise.all(["gate_readers", "deliveries", "jobs"].map(left))).toEqual([1, 2, 2])
 })

@@ -120,6 +120,7 @@ export const startProcesses = async (
     HOTSWAP_AUDIT_KEY: audit.signing,
     HOTSWAP_AUDIT_PUBLIC_KEY: audit.verifying,
     HOTSWAP_BLOB_DIRECTORY: await mkdtemp(join(tmpdir(), "hotswap-blobs-")),
+    HOTSWAP_BACKUP_DIRECTORY: await mkdtemp(join(tmpdir(), "hotswap-backups-")),
     HOTSWAP_KEY_DIRECTORY: keys,
     HOTSWAP_JWT_ISSUERS: jwtIssuers,
     HOTSWAP_OUTBOUND_ALLOW: "127.0.0.0/8",

@@ -14,11 +14,12 @@ import { type Bundle, bundleHandler } from "../support/bundles.ts"
 /** In kibibytes, minified: what a cold start has to load. Raise one only with a reason. */
 const BUDGET_KIB: Record<HandlerName, number> = {
   read: 180,
-  manage: 1760,
+  manage: 1900,
   outcomes: 730,
   advance: 680,
-  relay: 300,
+  relay: 310,
   notify: 480,
+  backup: 900,
 }
 
 const run = promisify(execFile)
@@ -57,12 +58,18 @@ const environmentOf = (handler: HandlerName): Record<string, string> => {
 }
 
 const sampleOf = (name: string): string => {
+  if (name.endsWith("_BUCKET")) return "a-bucket"
+  if (name === "HOTSWAP_BACKUP_QUEUE_URL")
+    return "https://sqs.eu-central-1.amazonaws.com/123456789012/a-queue"
   if (name.endsWith("_ARN"))
     return "arn:aws:states:eu-central-1:123456789012:stateMachine:Hotswap-prod-Rollout"
   if (name.startsWith("DATABASE")) return "postgres://role:password@127.0.0.1:1/hotswap"
   if (name.endsWith("_URL")) return "https://127.0.0.1:1"
-  if (!/(_KEYS|_AUDIT_KEY|_AUDIT_PUBLIC_KEY)$/.test(name)) return "a-secret-of-at-least-thirty-two-characters"
-  const { privateKey, publicKey } = generateKeyPairSync("ed25519")
+  if (!/(_KEYS|_AUDIT_KEY|_AUDIT_PUBLIC_KEY|_HAND_OVER_KEY)$/.test(name))
+    return "a-secret-of-at-least-thirty-two-characters"
+  const { privateKey, publicKey } = name.includes("HAND_OVER")
+    ? generateKeyPairSync("x25519")
+    : generateKeyPairSync("ed25519")
   const key = (name.includes("PUBLIC") ? publicKey : privateKey).export({ format: "jwk" })
   return JSON.stringify({ keys: [{ ...key, kid: "sample", alg: "EdDSA" }] })
 }
@@ -109,6 +116,11 @@ describe.each(HANDLERS)("the bundle of %s", (handler) => {
 test("the hot path carries no schema library", () => {
   expect([...packagesIn("read")]).not.toContain("zod")
   expect([...packagesIn("read")]).not.toContain("ajv")
+})
+
+test("who does jobs carries nothing of what reads requests", () => {
+  expect([...packagesIn("backup")]).not.toContain("zod")
+  expect([...packagesIn("backup")]).not.toContain("hono")
 })
 
 test.each(["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "reference.js"])(

@@ -4,7 +4,9 @@ import { AwsSolutionsChecks } from "cdk-nag"
 import { beforeAll, describe, expect, test } from "vitest"
 import { HANDLERS, SETTINGS, STAGES, type Stage } from "../../infra/settings.ts"
 import { ServiceStack } from "../../infra/stacks/service.ts"
+import { isOfArchives, isOfTenantKeys, isOnEverything, statementsOf } from "./statements.ts"
 
+const COPY = "arn:<AWS::Partition>:s3:::hotswap-prod-backup-copy-<AWS::AccountId>"
 /** Code is bundled by another test; here only the shape counts. */
 const WITHOUT_BUNDLING = { "aws:cdk:bundling-stacks": [] }
 
@@ -28,34 +30,6 @@ const settingsOf = (stage: Stage, name: string): Record<string, unknown> => {
     id.toLowerCase().startsWith(name),
   )
   return found?.[1].Environment.Variables ?? {}
-}
-
-interface Statement {
-  Action: string | string[]
-  Resource: unknown
-  Condition?: unknown
-}
-const statementsOf = (properties: object): Statement[] =>
-  (properties as { PolicyDocument?: { Statement: Statement[] } }).PolicyDocument?.Statement ?? []
-
-/** Log deliveries and traces belong to no resource that could be named. */
-const isOnEverything = (id: string, actions: string | string[], resource: unknown): boolean =>
-  id.startsWith("RolloutRole") &&
-  resource === "*" &&
-  [actions].flat().every((action) => /^(logs:(?!\*)\w+|xray:(Put|Get)\w+)$/.test(action))
-
-/** Tenants' keys are made while it runs: they are told by the tag of their stage, and by their aliases. */
-const isOfTenantKeys = (stage: string, { Action, Resource, Condition }: Statement): boolean => {
-  const actions = [Action].flat()
-  if (!actions.every((action) => /^kms:(?!\*)\w+$/.test(action))) return false
-  const condition = JSON.stringify(Condition ?? null)
-  if (actions.includes("kms:CreateKey"))
-    return condition === `{"StringEquals":{"aws:RequestTag/hotswap:keys":"hotswap/${stage}"}}`
-  if (condition === `{"StringEquals":{"aws:ResourceTag/hotswap:keys":"hotswap/${stage}"}}`) return true
-  return (
-    actions.every((action) => action.endsWith("Alias")) &&
-    JSON.stringify(Resource).includes(`:alias/hotswap/${stage}/*"`)
-  )
 }
 
 describe.each(STAGES)("the %s stage", (stage) => {
@@ -95,7 +69,6 @@ describe.each(STAGES)("the %s stage", (stage) => {
   })
 
   test("wakes advance, relay and notify every minute, and never repeats a run that failed", () => {
-    template(stage).resourceCountIs("AWS::Events::Rule", 3)
     for (const name of ["Advance", "Relay", "Notify"])
       template(stage).hasResourceProperties("AWS::Events::Rule", {
         ScheduleExpression: "rate(1 minute)",
@@ -110,7 +83,7 @@ describe.each(STAGES)("the %s stage", (stage) => {
     template(stage).resourcePropertiesCountIs(
       "AWS::Lambda::EventInvokeConfig",
       { MaximumRetryAttempts: 0 },
-      3,
+      4,
     )
   })
 
@@ -119,7 +92,9 @@ describe.each(STAGES)("the %s stage", (stage) => {
       for (const [id, found] of properties<object>(stage, type)) {
         const owned = statementsOf(found).filter(
           (statement) =>
-            !isOnEverything(id, statement.Action, statement.Resource) && !isOfTenantKeys(stage, statement),
+            !isOnEverything(id, statement.Action, statement.Resource) &&
+            !isOfTenantKeys(stage, statement) &&
+            !isOfArchives(stage, statement),
         )
         expect(JSON.stringify({ ...found, PolicyDocument: owned }), id).not.toMatch(
           /"[^"]*\*[^"]*"|ManagedPolicyArns/,
@@ -138,6 +113,7 @@ describe.each(STAGES)("the %s stage", (stage) => {
       ["Manage", ["states:StartExecution", "states:SendTaskSuccess"], machine],
       ["Outcomes", "states:SendTaskSuccess", machine],
       ["Advance", "states:SendTaskSuccess", machine],
+      ["Backup", ["states:StartExecution", "states:SendTaskSuccess"], machine],
       ["Rollout", "lambda:InvokeFunction", expect.stringMatching(/^\{"Fn::GetAtt":\["AdvanceFunction/)],
     ])
   })
@@ -149,7 +125,7 @@ describe.each(STAGES)("the %s stage", (stage) => {
       TracingConfiguration: { Enabled: true },
       LoggingConfiguration: { Level: "ALL", IncludeExecutionData: false },
     })
-    for (const name of ["manage", "outcomes", "advance"])
+    for (const name of ["manage", "outcomes", "advance", "backup"])
       expect(JSON.stringify(settingsOf(stage, name).HOTSWAP_STATE_MACHINE_ARN), name).toContain(
         `:stateMachine:Hotswap-${stage}-Rollout"`,
       )
@@ -172,7 +148,7 @@ describe.each(STAGES)("the %s stage", (stage) => {
   test("names every secret and holds none", () => {
     for (const handler of HANDLERS)
       for (const [name, value] of Object.entries(settingsOf(stage, handler)))
-        if (/URL|TOKEN|SECRET|KEYS/.test(name))
+        if (/URL|TOKEN|SECRET|KEY/.test(name) && name !== "HOTSWAP_BACKUP_QUEUE_URL")
           expect(JSON.stringify(value), `${handler} ${name}`).toContain(`{{resolve:secretsmanager:`)
   })
 })
@@ -188,7 +164,7 @@ describe("what each function is told", () => {
 
   test("only the functions that write to the database are told how", () => {
     const holders = HANDLERS.filter((handler) => "DATABASE_URL" in settingsOf("prod", handler))
-    expect(holders).toEqual(["manage", "outcomes", "advance", "relay", "notify"])
+    expect(holders).toEqual(["manage", "outcomes", "advance", "relay", "notify", "backup"])
   })
 
   test("where mail is sent, the two that send it are told the server, by the name of its secret", () => {
@@ -239,17 +215,18 @@ describe("production", () => {
         expect(resource.DeletionPolicy).toBe("Retain")
   })
 
-  test("lets manage and relay make and end tenants' keys, notify use them, and nobody else do anything with them", () => {
+  test("lets manage, relay and backup make and end tenants' keys, notify use them, and nobody else do anything with them", () => {
     const users = properties<object>("prod", "AWS::IAM::Policy").flatMap(([id, policy]) => {
       const actions = statementsOf(policy)
+        .filter((statement) => isOfTenantKeys("prod", statement))
         .flatMap(({ Action }) => Action)
-        .filter((action) => action.startsWith("kms:"))
       return actions.length === 0 ? [] : [[id.replace(/Role.*/, ""), actions.includes("kms:CreateKey")]]
     })
     expect(users).toEqual([
       ["Manage", true],
       ["Relay", true],
       ["Notify", false],
+      ["Backup", true],
     ])
   })
 
@@ -269,12 +246,18 @@ describe("production", () => {
     const of = (path: string, resource: string) =>
       `Hotswap-prod/${path}/Role Annotation::AwsSolutions-IAM5[Resource::${resource}]`
     const making = [`${key}:key/*`, `${key}:alias/hotswap/prod/*`, "*"]
+    const objects = ["<BackupsBucket2936A3AA.Arn>/*", `${COPY}/*`]
+    const ofCopies = "arn:<AWS::Partition>:kms:eu-west-1:<AWS::AccountId>:key/*"
     expect(acknowledged.toSorted()).toEqual(
       [
         of("Rollout", "*"),
         of("Notify", `${key}:key/*`),
-        ...making.map((resource) => of("Manage", resource)),
-        ...making.map((resource) => of("Relay", resource)),
+        ...["Manage", "Relay", "Backup"].flatMap((name) =>
+          [...making, ...objects].map((resource) => of(name, resource)),
+        ),
+        of("Manage", ofCopies),
+        of("Backup", ofCopies),
+        "Hotswap-prod/Backups/Bucket Annotation::AwsSolutions-S1",
       ].toSorted(),
     )
   })

@@ -1,6 +1,6 @@
 import { TENANTS } from "./cases.ts"
 import { SHARED_PERSON, sentinelOf } from "./filling.ts"
-import { changeOf, configOf, type Names } from "./names.ts"
+import { backupOf, changeOf, configOf, type Names } from "./names.ts"
 
 /** A body; `serial` makes what it names new. */
 export type BodyFill = (others: Names, own: Names, serial: number) => unknown
@@ -53,6 +53,47 @@ const contexts: readonly BodyFill[] = [
 
 /** For every operation with a body, what it is sent. One that is not here has no case, and that is a failure. */
 export const BODIES: Readonly<Record<string, readonly BodyFill[]>> = {
+  createBackup: [() => ({}), ({ slug }) => ({ tenantId: slug })],
+  validateBackup: [() => ({})],
+  cancelJob: [() => ({})],
+  setBackupSchedule: [() => ({ everyHours: 24 }), ({ slug }) => ({ everyHours: 24, tenantId: slug })],
+  startDrill: [() => ({}), ({ slug }) => ({ tenantId: slug })],
+  // Only told what it would do: a change of the asker's own would be another answer the second time.
+  restoreBackup: [
+    () => ({ dryRun: true }),
+    ...TENANTS.map(
+      (tenant): BodyFill =>
+        (others, own) => ({ targetTenantId: tenant(others, own), dryRun: true }),
+    ),
+    () => ({ asOf: "2001-01-01T00:00:00Z", dryRun: true }),
+    ({ slug }) => ({ environments: [`${slug}:Production`], dryRun: true }),
+  ],
+  restoreTenant: [
+    () => ({ asOf: "2001-01-01T00:00:00Z", dryRun: true }),
+    ({ slug }) => ({ asOf: "2001-01-01T00:00:00Z", tenantId: slug }),
+  ],
+  cloneTenant: TENANTS.map((tenant) => (others, own) => ({
+    tenantId: tenant(others, own),
+    dryRun: true,
+  })),
+  migrateTenant: [
+    () => ({ from: "Development", to: "QA", dryRun: true }),
+    // Refused, as what was asked for stands in the job.
+    ({ key }) => ({ from: "Nowhere", to: "QA", keys: [key], dryRun: true }),
+    ({ slug }) => ({ from: `${slug}:Development`, to: "QA" }),
+    ({ slug }) => ({ target: { receivingKey: "", name: slug } }),
+  ],
+  beginImport: [(others) => ({ manifest: btoa(backupOf(others)) })],
+  sendImportPart: [() => ({ bytes: "" })],
+  completeImport: [() => ({})],
+  adoptBackups: [
+    () => ({}),
+    ...TENANTS.map(
+      (tenant): BodyFill =>
+        (others, own) => ({ tenantId: tenant(others, own) }),
+    ),
+  ],
+  holdBackup: [() => ({ held: true }), () => ({ held: false })],
   ofrepEvaluateFlags: contexts,
   ofrepEvaluateFlag: contexts,
   createTenant: TENANTS.map((tenant) => (others, own) => ({

@@ -1,4 +1,4 @@
-import { changeOf, configOf, cursorOf, type Names, spelled, tokenOf } from "./names.ts"
+import { backupOf, changeOf, configOf, cursorOf, jobOf, type Names, spelled, tokenOf } from "./names.ts"
 
 /** What a place is filled with: by the names of another tenant (or of nothing), and by the asker's own. */
 export type Fill = (others: Names, own: Names) => string
@@ -38,6 +38,16 @@ const TOKENS: readonly Fill[] = [
   (others) => tokenOf(others, 7),
   (others, own) => tokenOf({ ...others, slug: own.slug }, 4),
 ]
+const BACKUPS: readonly Fill[] = [
+  backupOf,
+  (others, own) => backupOf({ ...others, slug: own.slug }),
+  ({ backup }) => `~platform:bkp_${backup}`,
+]
+const JOBS: readonly Fill[] = [
+  jobOf,
+  (others, own) => jobOf({ ...others, slug: own.slug }),
+  ({ job }) => `~platform:job_${job}`,
+]
 const CONFIGS: readonly Fill[] = [
   (_, own) => configOf(own, "Staging", "is.not"),
   (others, own) => configOf(own, "Development", others.key),
@@ -55,6 +65,10 @@ export const PATH_PARAMETERS: Readonly<Record<string, readonly (Fill | { raw: Fi
   configId: CONFIGS,
   changeId: CHANGES,
   tokenId: TOKENS,
+  backupId: BACKUPS,
+  importId: BACKUPS,
+  jobId: JOBS,
+  partId: [({ part }) => part, (_, own) => own.part],
   channelId: [({ channel }) => channel, ({ channel }) => channel.toUpperCase()],
   deliveryId: [({ delivery }) => delivery],
   environment: ENVIRONMENTS.map((environment) => () => environment),
@@ -76,6 +90,9 @@ const LISTS: Readonly<Record<string, string>> = {
   listAudit: "audit",
   listAuditCheckpoints: "checkpoints",
   listDeliveries: "deliveries",
+  listBackups: "backups",
+  listJobs: "jobs",
+  listAllBackups: "all_backups",
 }
 
 /** Every parameter a query may have. Those without a fill name nothing of anybody's. */
@@ -104,6 +121,8 @@ export const QUERY_PARAMETERS: Readonly<Record<string, readonly Fill[]>> = {
   confirm: [({ slug }) => slug],
   version: [() => "1"],
   state: [],
+  origin: [() => "requested"],
+  kind: [() => "backup.create"],
   status: [],
   tier: [],
   cursor: [],

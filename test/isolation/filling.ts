@@ -154,6 +154,20 @@ export const fill = async (world: World, slug: string): Promise<Filled> => {
     call<{ items: { release: string }[] }>("GET", `/api/v1/tenants/${slug}/environments/Production/releases`),
     200,
   )
+  const asked = await must(
+    call<{ backupId: string; jobId: string }>("POST", `/api/v1/tenants/${slug}/backups`, {
+      token: tokens.tenant_admin!,
+      body: {},
+    }),
+    202,
+  )
+  await must(
+    call("PUT", `/api/v1/tenants/${slug}/backup-schedule`, {
+      token: tokens.tenant_admin!,
+      body: { everyHours: 12 },
+    }),
+    200,
+  )
   return {
     tokens,
     names: {
@@ -163,6 +177,10 @@ export const fill = async (world: World, slug: string): Promise<Filled> => {
       tokens: tokenIds.map((id) => id.split("_")[1]!),
       channel: channel.body.channelId,
       delivery: deliveries.body.items[0]?.deliveryId ?? "",
+      backup: asked.body.backupId.split("_")[1]!,
+      job: asked.body.jobId.split("_")[1]!,
+      // Known once it is made.
+      part: "0".repeat(64),
       release: releases.body.items[0]!.release,
       contentHash: waiting.contentHash,
       // Known once somebody has read it.

@@ -1,11 +1,11 @@
 import type { Scene } from "./scene.ts"
 import type { FindForeign } from "./words.ts"
 
-/** Redis tags its keys, the edge names its by path, an audit's copy stands in its folder, a message has an address. */
+/** Redis tags its keys, the edge names its by path, an audit's copy and an archive stand in its folder, a message has an address. */
 const ownerOf = (name: string): string | null =>
   /\{(~?[a-z]+)\}/.exec(name)?.[1] ??
   /^(?:https:\/\/cache\.hotswap\.internal\/1\/(?:pointer|view)\/)?([a-z]+)\/[A-Z]/.exec(name)?.[1] ??
-  /^audit\/(~?[a-z.]+)\//i.exec(name)?.[1] ??
+  /^(?:audit|backups)\/(~?[a-z.]+)\//i.exec(name)?.[1] ??
   /sentinel-of-([a-z]+)-7c1e/.exec(name)?.[1] ??
   null
 

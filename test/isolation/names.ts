@@ -9,6 +9,10 @@ export interface Names {
   tokens: readonly string[]
   channel: string
   delivery: string
+  /** The digits of a backup and of the job that made it, without the tenant before them, and the name of one of its parts. */
+  backup: string
+  job: string
+  part: string
   release: string
   contentHash: string
   view: string
@@ -22,6 +26,8 @@ export const changeOf = (names: Names, index: number): string =>
   `${names.slug}:chg_${names.changes[index % names.changes.length]}`
 export const tokenOf = (names: Names, index: number): string =>
   `${names.slug}:tok_${names.tokens[index % names.tokens.length]}`
+export const backupOf = (names: Names): string => `${names.slug}:bkp_${names.backup}`
+export const jobOf = (names: Names): string => `${names.slug}:job_${names.job}`
 export const configOf = (names: Names, environment: string, key: string): string =>
   `${names.slug}:${environment}:${key}`
 
@@ -44,6 +50,9 @@ export const missingFor = (names: Names): Names => ({
   tokens: names.tokens.map(neighbour),
   channel: neighbour(names.channel),
   delivery: neighbour(names.delivery),
+  backup: neighbour(names.backup),
+  job: neighbour(names.job),
+  part: neighbour(names.part),
   release: neighbour(names.release),
   contentHash: neighbour(names.contentHash),
   view: neighbour(names.view),
@@ -52,11 +61,15 @@ export const missingFor = (names: Names): Names => ({
   idempotencyKey: neighbour(names.idempotencyKey),
 })
 
+const uuidOf = (digits: string): string => digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")
+
 /** What the cursors of lists stand at. The others stand at numbers, which are nobody's. */
 const positionsOf = (names: Names): Readonly<Record<string, string>> => ({
   changes: changeOf(names, names.changes.length - 1),
   tokens: tokenOf(names, 0),
   deliveries: names.delivery,
+  backups: uuidOf(names.backup),
+  jobs: uuidOf(names.job),
   configs: names.key,
   flags: names.key,
   tenants: names.slug,
@@ -73,6 +86,11 @@ export const spellings = (names: Names): string[] => {
     ...names.tokens,
     names.channel,
     names.delivery,
+    names.backup,
+    uuidOf(names.backup),
+    names.job,
+    uuidOf(names.job),
+    names.part,
     names.release,
     names.contentHash,
     names.view,

@@ -11,7 +11,7 @@ import type { Got, Sent } from "./worker.ts"
 const CALL = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 /** What was made just now has new ids, and is one version further. */
 const MADE =
-  /hs_[a-z]+_[\w-]+|hsr_[\w.-]+|chg_[0-9a-f]{32}|tok_[0-9a-f]{32}|\d{4}-\d\d-\d\dT[\d:.]+Z|[0-9a-f]{64}|(?<=(version|Version|generation|seq|rev|etag: "|"revision":")\W{0,3})\d[\d.]*/g
+  /hs_[a-z]+_[\w-]+|hsr_[\w.-]+|(chg|tok|job|bkp)_[0-9a-f]{32}|\d{4}-\d\d-\d\dT[\d:.]+Z|[0-9a-f]{64}|(?<=(version|Version|generation|seq|rev|etag: "|"revision":")\W{0,3})\d[\d.]*/g
 const AGES = /^(hotswap-age|age|hotswap-request-id|date): .*$/gm
 
 /** The answer with all that was sent, and what names this one call, taken out. */

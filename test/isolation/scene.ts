@@ -121,6 +121,7 @@ export const createScene = async () => {
     const filled = await fill(world, slug)
     names[slug] = filled.names
     tokens[slug] = filled.tokens
+    filled.names.part = await worker.backUp(slug)
     filled.names.view = await worker.report(slug, filled.tokens.reader!)
   }
   const ended = await must(

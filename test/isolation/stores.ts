@@ -1,4 +1,4 @@
-import type { BlobStore } from "../../functions/platform/blob-store.ts"
+import { type BlobStore, blobPrefix } from "../../functions/platform/blob-store.ts"
 
 /** The Cache API of one data centre, which can be looked into. */
 export const cacheStorage = () => {
@@ -48,5 +48,11 @@ export const memoryBlobs = (): BlobStore & { kept: Map<string, string> } => {
       return "written"
     },
     get: async (name) => (kept.has(name) ? Buffer.from(kept.get(name)!, "latin1") : null),
+    size: async (name) => kept.get(name)?.length ?? null,
+    list: async (folder, { after = "" } = {}) => {
+      const names = [...kept.keys()].filter((name) => name.startsWith(blobPrefix(folder)) && name > after)
+      return { names: names.sort(), after: null }
+    },
+    remove: async (name) => (kept.delete(name) ? "removed" : "absent"),
   }
 }

@@ -1,5 +1,12 @@
+import { sql } from "drizzle-orm"
 import fc from "fast-check"
 import { expect } from "vitest"
+import { backupIdOf, type ScopeId } from "../../core/ids.ts"
+import { migrateWork } from "../../functions/backup/migrate.ts"
+import { restoreWork } from "../../functions/backup/restore.ts"
+import { createRunner } from "../../functions/backup/runner.ts"
+import { type ArchiveWorld, archiveWorld } from "../functions/backup/archive-world.ts"
+import { ALL_DUE, QUICK } from "../functions/backup/job-world.ts"
 import { createWorld, must, type World } from "../functions/manage/world.ts"
 
 /** One who holds every role of a tenant, and no second person beside her. */
@@ -11,6 +18,11 @@ interface Mallory {
   /** Changes and releases that she could name. */
   changes: string[]
   releases: string[]
+  /** What she could have restored: her tenant as it was, archived and at times. */
+  backups: string[]
+  instants: string[]
+  /** Has the jobs done that she asked for. */
+  work(): Promise<void>
   /** Counts what she writes, so that nothing she sends is there already. */
   count: number
 }
@@ -62,7 +74,7 @@ const LOOSE_POLICIES = [
   { rollbackWindowMs: 30 * 24 * 3_600_000 },
 ]
 
-/** Routes that alter who is told of changes, and no configuration: beside the one tried above they have nothing to try. */
+/** Routes that alter who is told of changes, or are the platform's, and no configuration of hers: beside the one tried above they have nothing to try. */
 export const BESIDE: readonly string[] = [
   "createChannel",
   "putChannel",
@@ -80,6 +92,18 @@ export const BESIDE: readonly string[] = [
   "exportPerson",
   "evaluateFlag",
   "explainFlag",
+  "cancelJob",
+  "cloneTenant",
+  "beginImport",
+  "sendImportPart",
+  "completeImport",
+  "adoptBackups",
+  "createBackup",
+  "validateBackup",
+  "holdBackup",
+  "deleteBackup",
+  "setBackupSchedule",
+  "startDrill",
 ]
 
 /** Every route that alters something, by the name it has in the reference, as somebody would use it who wants past the approvals. */
@@ -182,6 +206,20 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     method: "DELETE",
     path: `/api/v1/tenants/${tenantId}/tokens/${tenantId}:tok_${pick(["0", "1"]).repeat(32)}`,
   }),
+  restoreBackup: ({ backups, count }, pick) =>
+    post(`/api/v1/backups/${pick(backups)}/restore`, count % 2 === 0 ? {} : { environments: [ENVIRONMENT] }),
+  restoreTenant: ({ tenantId, instants, count }, pick) =>
+    post(`/api/v1/tenants/${tenantId}/restore`, {
+      asOf: pick(instants),
+      ...(count % 2 === 0 ? {} : { environments: [ENVIRONMENT] }),
+    }),
+  migrateTenant: ({ tenantId, count }, pick) =>
+    post(`/api/v1/tenants/${tenantId}/migrate`, {
+      from: pick(["Staging", "Development"]),
+      to: ENVIRONMENT,
+      overwrite: true,
+      ...(count % 2 === 0 ? { keys: [pick(KEYS)] } : {}),
+    }),
   createTenant: () => post("/api/v1/tenants", { name: "Mallory", tenantId: "mallory" }),
   suspendTenant: ({ tenantId }) => post(`/api/v1/tenants/${tenantId}/suspend`),
   resumeTenant: ({ tenantId }) => post(`/api/v1/tenants/${tenantId}/resume`),
@@ -217,9 +255,22 @@ const grant = async (
   return String(made.body.changeId)
 }
 
+/** What does the jobs that are asked for. */
+const workerOf = (world: World, archiving: ArchiveWorld) => {
+  const platform = { ...world.platform, ...archiving, queue: undefined } as never
+  const works = { "backup.restore": restoreWork(platform), "tenant.migrate": migrateWork(platform) }
+  const runner = createRunner(platform, works, QUICK)
+  return async () => {
+    await runner.run(ALL_DUE())
+    await world.platform.background.settled()
+  }
+}
+
 /** A tenant whose Production holds what two honest chains approved, and Mallory with a token of every role. */
-const createScene = async (world: World): Promise<Mallory> => {
+const createScene = async (world: World, archiving: ArchiveWorld): Promise<Mallory> => {
   const tenantId = "mallory"
+  const backups: string[] = []
+  const instants: string[] = []
   const { issue, tokens: honest } = await world.tenant(tenantId)
   const author = await issue("author@honest", ["engineer", "tenant_admin"])
   const all = await issue("mallory", ALL)
@@ -241,6 +292,9 @@ const createScene = async (world: World): Promise<Mallory> => {
         200,
       )
     changes.push(String(made.body.changeId))
+    const archived = await archiving.backUp(tenantId)
+    if (archived !== "later") backups.push(backupIdOf(tenantId as ScopeId, archived.backupId))
+    instants.push(await instantOf(world))
     if (value === 1) changes.push(await grant(world, tenantId, honest))
   }
   // And one that is approved, to start in a week: nobody may bring it forward, or alter it, without those who approved.
@@ -253,7 +307,15 @@ const createScene = async (world: World): Promise<Mallory> => {
       200,
     )
   changes.push(String(planned.body.changeId))
-  return { world, tenantId, tokens: [all], changes, releases: [], count: 0 }
+  const work = workerOf(world, archiving)
+  return { world, tenantId, tokens: [all], changes, releases: [], backups, instants, work, count: 0 }
+}
+
+const instantOf = async ({ app }: World): Promise<string> => {
+  const [row] = await app.transaction(({ db }) =>
+    db.execute<{ at: string }>(sql`select hotswap.instant(clock_timestamp()) as at`),
+  )
+  return row!.at
 }
 
 /** What is granted in Staging, where she needs nobody to agree with the rest. */
@@ -295,6 +357,17 @@ const hasBrokenGlass = async ({ world, tenantId }: Mallory): Promise<boolean> =>
   return body.items.length > 0
 }
 
+/** Has a job done that an answer tells of, and looks at what it filed. */
+const learnOfJob = async (mallory: Mallory, { jobId }: Record<string, unknown>): Promise<void> => {
+  if (typeof jobId !== "string") return
+  await mallory.work()
+  const { body } = await mallory.world.call<{ result: { environments?: [] } | null }>(
+    "GET",
+    `/api/v1/jobs/${jobId}`,
+  )
+  for (const done of [body.result ?? {}, ...(body.result?.environments ?? [])]) learn(mallory, done)
+}
+
 /** Remembers what an answer tells her that she can use. */
 const learn = (mallory: Mallory, body: Record<string, unknown>): void => {
   if (typeof body.changeId === "string" && !mallory.changes.includes(body.changeId))
@@ -319,6 +392,9 @@ const HER_OWN: ReadonlySet<string> = new Set([
   "rollBackConfig",
   "promoteConfig",
   "submitChange",
+  "restoreBackup",
+  "restoreTenant",
+  "migrateTenant",
   "setPolicy",
   "inheritPolicy",
   "issueToken",
@@ -349,6 +425,7 @@ const attempt = async (mallory: Mallory, name: string, choices: readonly number[
       ...(headers ? { headers } : {}),
     })
     learn(mallory, answer.body)
+    await learnOfJob(mallory, answer.body)
     statuses.push(answer.status)
   }
   const now = await served(mallory)
@@ -382,10 +459,11 @@ export const tryToBypass = async (options: {
   const sequence = fc.array(call, { minLength: options.calls, maxLength: options.calls })
   for (const calls of fc.sample(sequence, { numRuns: options.sequences, seed: options.seed })) {
     const world = await createWorld()
+    const archiving = archiveWorld(world, world.platform as never)
     try {
       options.turn?.(false)
       options.turn?.(false)
-      const mallory = await createScene(world)
+      const mallory = await createScene(world, archiving)
       options.turn?.(true)
       options.turn?.(true)
       learn(mallory, (await world.call("GET", `${environmentPath("mallory", "releases")}?limit=50`)).body)
@@ -398,6 +476,7 @@ export const tryToBypass = async (options: {
       expect(await grantedInStaging(mallory), JSON.stringify(calls)).toEqual([GRANT])
       expect(await hasBrokenGlass(mallory)).toBe(false)
     } finally {
+      await archiving.close()
       await world.close()
     }
   }
@@ -408,7 +487,9 @@ export const tryToBypass = async (options: {
 export const breakGlassAlone = async (
   world: World,
 ): Promise<{ due: string; friend: string; changeId: string }> => {
-  const mallory = await createScene(world)
+  const archiving = archiveWorld(world, world.platform as never)
+  const mallory = await createScene(world, archiving)
+  await archiving.close()
   const [token] = mallory.tokens
   const call = (path: string, body: unknown = {}, by = token!) =>
     world.call("POST", path, { token: by, body })

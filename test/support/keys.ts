@@ -15,9 +15,12 @@ export const keyFolder = (): string => {
   return directory
 }
 
-/** What seals in a test. */
-export const testKeys = (parts: { db: Database; clock: Clock }): { keyRing: KeyRing; vault: Vault } => {
-  const directory = keyFolder()
-  const keyRing = fileKeyRing(directory, makeMasterKey(directory))
-  return { keyRing, vault: createVault({ ...parts, keyRing }) }
+/** What seals in a test, and the folder that its keys are in. */
+export const testKeys = (parts: {
+  db: Database
+  clock: Clock
+}): { keyRing: KeyRing; vault: Vault; keyDirectory: string } => {
+  const keyDirectory = keyFolder()
+  const keyRing = fileKeyRing(keyDirectory, makeMasterKey(keyDirectory))
+  return { keyRing, vault: createVault({ ...parts, keyRing }), keyDirectory }
 }

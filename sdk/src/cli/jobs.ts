@@ -6,8 +6,6 @@ const FIRST_PAUSE_MS = 150
 const LAST_PAUSE_MS = 2_000
 const OVER = ["succeeded", "failed", "cancelled"]
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
 /** How far a job has come, as a line. */
 export const progressText = ({ kind, state, progress }: Answer): string => {
   const { step, share, rows, bytes } = (progress ?? {}) as Answer
@@ -30,7 +28,7 @@ export const waitForJob = async (service: Service, jobId: string, line: Progress
       const job = await service.get(jobPath(jobId))
       if (OVER.includes(String(job.state))) return judged(job, jobId)
       line.show(progressText(job))
-      await pause(pauseMs)
+      await service.pause(pauseMs)
     }
   } finally {
     line.end()

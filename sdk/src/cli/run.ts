@@ -4,7 +4,7 @@ import { Failure, oneLine, wrongUsage } from "./failure.ts"
 import { HAND_OVER_COMMANDS } from "./hand-over.ts"
 import { JOB_COMMANDS } from "./job-commands.ts"
 import { RESTORE_COMMANDS } from "./restore-commands.ts"
-import { serviceAt } from "./service.ts"
+import { OUTSIDE, type Outside, serviceAt } from "./service.ts"
 import { progressLine, type Terminal } from "./terminal.ts"
 
 /** Every command, in the order of the help. */
@@ -52,7 +52,7 @@ const runOf = (
   { values, words }: ReturnType<typeof parsedFor>,
   variables: Variables,
   terminal: Terminal,
-  fetchOf: typeof fetch,
+  outside: Outside,
 ): Run => {
   const reading = readers(values)
   const isJson = reading.flag("json")
@@ -64,8 +64,8 @@ const runOf = (
     words,
     variables,
     terminal,
-    service: serviceAt(url, variables.HOTSWAP_TOKEN, fetchOf),
-    serviceAt: (other, token) => serviceAt(other, token, fetchOf),
+    service: serviceAt(url, variables.HOTSWAP_TOKEN, outside),
+    serviceAt: (other, token) => serviceAt(other, token, outside),
     line: progressLine(terminal, isJson),
     answer: (answer, lines) =>
       terminal.out(isJson ? `${JSON.stringify(answer, null, 2)}\n` : lines === "" ? "" : `${lines}\n`),
@@ -77,7 +77,7 @@ export const runCli = async (
   given: readonly string[],
   variables: Variables,
   terminal: Terminal,
-  fetchOf: typeof fetch = fetch,
+  outside: Outside = OUTSIDE,
 ): Promise<0 | 1 | 2> => {
   try {
     if (given.length === 0 || ["help", "--help", "-h"].includes(given[0]!)) {
@@ -87,7 +87,7 @@ export const runCli = async (
     const { command, rest } = commandOf(given)
     const parsed = parsedFor(command, rest)
     if (parsed.values.help === true) terminal.out(`${helpOf(command)}\n`)
-    else await command.run(runOf(parsed, variables, terminal, fetchOf))
+    else await command.run(runOf(parsed, variables, terminal, outside))
     return 0
   } catch (error) {
     terminal.note(`hotswap: ${oneLine((error as Error).message)}\n`)

@@ -6,6 +6,8 @@ export type Answer = Record<string, unknown>
 /** One deployment of Hotswap and the token to ask it with. */
 export interface Service {
   url: string
+  /** Before it is asked again. */
+  pause(ms: number): Promise<void>
   get(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<Answer>
   /** With an idempotency key of its own, so that it may be sent again after a connection broke. */
   send(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: object): Promise<Answer>
@@ -37,7 +39,16 @@ const DEADLINE_MS = 60_000
 const PAUSE_MS = 500
 const isPassing = (status: number): boolean => status === 429 || status >= 500
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+/** What is outside of this process, so that a test may be it. */
+export interface Outside {
+  fetch: typeof fetch
+  pause(ms: number): Promise<void>
+}
+
+export const OUTSIDE: Outside = {
+  fetch: (...request) => fetch(...request),
+  pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+}
 
 const pauseAfter = (nth: number, retryAfter: string | null): number => {
   const asked = Number(retryAfter) * 1_000
@@ -59,14 +70,13 @@ const baseOf = (url: string): string => {
   return url.replace(/\/+$/, "")
 }
 
-/** `fetch` is handed in so that a test may break connections. */
-export const serviceAt = (url: string, token: string, fetchOf: typeof fetch = fetch): Service => {
+export const serviceAt = (url: string, token: string, outside: Outside): Service => {
   const base = baseOf(url)
   if (!/^[\x21-\x7e]+$/.test(token))
     throw wrongUsage("the token is not one: it has characters that no token has")
 
   const once = async (method: string, path: string, key: string | null, body?: object): Promise<Response> =>
-    await fetchOf(base + path, {
+    await outside.fetch(base + path, {
       method,
       headers: {
         authorization: `Bearer ${token}`,
@@ -89,7 +99,7 @@ export const serviceAt = (url: string, token: string, fetchOf: typeof fetch = fe
         text = await response.text()
       } catch (error) {
         if (nth === TRIES) throw new Failure(`${base} does not answer: ${reasonOf(error)}`)
-        await pause(pauseAfter(nth, null))
+        await outside.pause(pauseAfter(nth, null))
         continue
       }
       const answer = parsed(text)
@@ -98,12 +108,13 @@ export const serviceAt = (url: string, token: string, fetchOf: typeof fetch = fe
         throw response.ok
           ? new Failure(`${base} does not answer as Hotswap does: is that its address?`)
           : new Refused(response.status, answer ?? { detail: `${base} answered ${response.status}` })
-      await pause(pauseAfter(nth, response.headers.get("retry-after")))
+      await outside.pause(pauseAfter(nth, response.headers.get("retry-after")))
     }
   }
 
   const service: Service = {
     url: base,
+    pause: outside.pause,
     get: (path, query = {}) => ask("GET", path + queryText(query)),
     send: (method, path, body) => ask(method, path, body),
     list: async (path, query = {}) => {

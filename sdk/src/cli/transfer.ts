@@ -8,17 +8,18 @@ const AT_ONCE = 4
 
 const backupPath = (backupId: string): string => `/api/v1/backups/${word(backupId)}`
 
-/** A few at a time, in any order. The first failure ends it. */
+/** A few at a time, in any order. The first failure ends it, once nothing is under way any more. */
 const eachOf = async <T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> => {
   const left = [...items]
   const worker = async (): Promise<void> => {
-    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item)
+    try {
+      for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item)
+    } finally {
+      left.length = 0
+    }
   }
-  try {
-    await Promise.all(Array.from({ length: AT_ONCE }, worker))
-  } finally {
-    left.length = 0
-  }
+  const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker))
+  for (const one of ended) if (one.status === "rejected") throw one.reason
 }
 
 const counter = (line: ProgressLine, verb: string, parts: readonly PartName[]) => {

@@ -75,8 +75,16 @@ describe("each role may do what the table of permissions says, and nothing else"
 
   test("no action stands in the table that nothing takes", () => {
     const taken = new Set<string>(world.manage.routes.flatMap(({ action }) => action ?? []))
-    // Of the functions that read and hear clients, and of a field that the platform alone may set.
-    for (const action of ["view.read", "view.preview", "outcome.report", "tenant.tier"]) taken.add(action)
+    // Of the functions that read and hear clients, and of what the platform alone may set or ask for.
+    for (const action of [
+      "view.read",
+      "view.preview",
+      "outcome.report",
+      "tenant.tier",
+      "backup.schedule_all",
+      "backup.hand_over",
+    ])
+      taken.add(action)
     expect(Object.keys(PERMISSIONS).filter((action) => !taken.has(action))).toEqual([])
   })
 

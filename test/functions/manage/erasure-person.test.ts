@@ -50,6 +50,11 @@ const work = async () => {
   await must(world.call("PATCH", `/api/v1/tenants/${TENANT}`, { body: { adminEmail: MAIL } }), 200)
   await world.admin`insert into hotswap.channels (tenant_id, channel_id, type, config, created_by)
     values (${TENANT}, gen_random_uuid(), 'email', ${world.admin.json({ to: [MAIL, "else@example.com"] })}, ${NAME})`
+  await world.admin`insert into hotswap.backups (tenant_id, backup_id, source, origin, state, created_by)
+    values (${TENANT}, gen_random_uuid(), ${TENANT}, 'requested', 'complete', ${NAME})`
+  const owner = { subject: NAME, tokenId: `jwt:${NAME}`, ancestors: ["else", NAME], roles: ["tenant_admin"] }
+  await world.admin`insert into hotswap.jobs (tenant_id, kind, params, state, ended_at, created_by)
+    values (${TENANT}, 'backup.create', '{}', 'succeeded', now(), ${world.admin.json(owner)})`
   const detail = { who: NAME, author: NAME, comment: "my words", state: "live", keys: ["a"] }
   await world.admin`insert into hotswap.deliveries (tenant_id, channel_id, environment, type, change_id, detail, at)
     values (${TENANT}, gen_random_uuid(), 'QA', 'change.live', ${changes[0]!}, ${world.admin.json(detail)}, now())`
@@ -77,10 +82,12 @@ describe("what is known of a person", () => {
     expect(items.length).toBe(count)
     expect([...new Set(items.map((item) => item.in))].toSorted()).toEqual([
       "audit_entries",
+      "backups",
       "changes",
       "channels",
       "config_versions",
       "deliveries",
+      "jobs",
       "tokens",
     ])
     expect(text).not.toContain("secret_hash")
@@ -101,6 +108,10 @@ describe("a person who is erased", () => {
     expect((await must(erase(tenant.tokens.tenant_admin), 409)).body.code).toBe("PERSON_ENGAGED")
     expect((await must(erase(theirs, { subject: NAME }), 409)).body.code).toBe("PERSON_ENGAGED")
     await act(open, "cancel", tenant.tokens.manager, {})
+    const backup = { token: theirs, body: {} }
+    const asked = await must(world.call("POST", `/api/v1/tenants/${TENANT}/backups`, backup), 202)
+    expect((await must(erase(tenant.tokens.tenant_admin), 409)).body.detail).toContain(asked.body.jobId)
+    await must(world.call("POST", `/api/v1/jobs/${asked.body.jobId}/cancel`, backup), 202)
     await must(erase(tenant.tokens.compliance), 403)
     expect(await everything()).toContain(NAME)
   })

@@ -4,7 +4,7 @@ import { createCache } from "../../../functions/platform/cache.ts"
 import { keysOfTenant, pointerKey, viewKeys } from "../../../functions/platform/cache-keys.ts"
 import { restSender } from "../../../functions/platform/redis-rest.ts"
 import type { RedisSender } from "../../../functions/platform/redis-sender.ts"
-import { type ErasingDeps, eraseDue } from "../../../functions/relay/erasing.ts"
+import { type ErasingDeps, eraseDue } from "../../../functions/platform/erasing.ts"
 import { startRedis } from "../../../local/redis/start.ts"
 import { auditWorld } from "../../audit/world.ts"
 import { must } from "./world.ts"
@@ -32,10 +32,21 @@ const PARTICULAR: Readonly<Record<string, string>> = {
   hashes: "decode(repeat('00', 32), 'hex')",
 }
 
+/** The same, of one table. */
+const OF_TABLE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  jobs: { state: "'queued'", problem: "null", ended_at: "null", kind: "'backup.create'" },
+  backups: { state: "'complete'", source: "tenant", origin: "'requested'" },
+  tenant_origins: { how: "'clone'" },
+}
+
 /** A value of that type which says whose it is, as far as it can say anything. */
-const cellOf = (column: string, type: string, tenantId: string, sentinel: string): string => {
-  if (column === "tenant_id") return `'${tenantId}'`
-  const particular = PARTICULAR[column]
+const cellOf = (
+  { table, column, type }: { table: string; column: string; type: string },
+  tenantId: string,
+  sentinel: string,
+): string => {
+  const particular = OF_TABLE[table]?.[column] ?? PARTICULAR[column]
+  if (column === "tenant_id" || particular === "tenant") return `'${tenantId}'`
   if (particular !== undefined) return particular
   if (type.startsWith("_")) return "'{}'"
   switch (type) {
@@ -103,7 +114,7 @@ export const erasureWorld = async () => {
       .filter((table) => table !== "erasures")
       .map((table) => {
         const list = columns.get(table)!
-        const values = list.map(({ name, type }) => cellOf(name, type, tenantId, sentinel))
+        const values = list.map(({ name, type }) => cellOf({ table, column: name, type }, tenantId, sentinel))
         return `insert into hotswap.${table} (${list.map(({ name }) => `"${name}"`).join(", ")})
           select ${values.join(", ")} where not exists (select from hotswap.${table} where tenant_id = '${tenantId}')`
       })

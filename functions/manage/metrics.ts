@@ -1,0 +1,112 @@
+import { scheduleInForce } from "../../core/backup/schedule.ts"
+import { TIERS } from "../../core/ids.ts"
+import { JOB_KINDS } from "../../core/job/job.ts"
+import { backupFigures, jobFigures } from "../../db/system-backups.ts"
+import { type Route, type RouteReply, route } from "../http/route.ts"
+import type { ManageDeps } from "./deps.ts"
+
+/** Prometheus' text format, 0.0.4. */
+const TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+/** By value of its one label; under `""` without. No tenant is ever a label: there may be 100,000. */
+interface Metric {
+  name: string
+  help: string
+  label?: string
+  values: ReadonlyMap<string, number | null>
+}
+
+const one = (value: number | null): ReadonlyMap<string, number | null> => new Map([["", value]])
+
+const linesOf = ({ name, help, label, values }: Metric): string[] => {
+  const known = [...values].filter(([, value]) => value !== null)
+  if (known.length === 0) return []
+  return [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} gauge`,
+    ...known.map(([of, value]) => `${name}${label ? `{${label}="${of}"}` : ""} ${value}`),
+  ]
+}
+
+const textOf = (metrics: readonly Metric[]): string => `${metrics.flatMap(linesOf).join("\n")}\n`
+
+const tierHours = (): Record<string, number> => ({
+  "": scheduleInForce(null, null).everyHours,
+  ...Object.fromEntries(TIERS.map((tier) => [tier, scheduleInForce(tier, null).everyHours])),
+})
+
+const metricsOf = async ({ system }: ManageDeps): Promise<Metric[]> => {
+  const backups = await backupFigures(system, tierHours())
+  const jobs = new Map((await jobFigures(system)).map((figures) => [figures.kind, figures]))
+  const byKind = (what: "queued" | "running" | "dead" | "waitedSeconds") =>
+    new Map(JOB_KINDS.map((kind) => [kind, jobs.get(kind)?.[what] ?? 0]))
+  return [
+    {
+      name: "hotswap_backup_scopes",
+      help: "Tenants, tiers and the platform, without the deleted.",
+      values: one(backups.scopes),
+    },
+    {
+      name: "hotswap_backup_scopes_paused",
+      help: "Of these, those whose schedule is paused.",
+      values: one(backups.paused),
+    },
+    {
+      name: "hotswap_backup_scopes_never",
+      help: "Of these, those without a complete backup.",
+      values: one(backups.never),
+    },
+    {
+      name: "hotswap_backup_tenants_overdue",
+      help: "Scopes without a complete backup for twice as long as their schedule says.",
+      values: one(backups.overdue),
+    },
+    {
+      name: "hotswap_backup_failures",
+      help: "Scopes whose last scheduled backups failed.",
+      values: one(backups.failing),
+    },
+    {
+      name: "hotswap_backup_oldest_age_seconds",
+      help: "Age of the oldest among the scopes' latest backups.",
+      values: one(backups.oldestAgeSeconds),
+    },
+    {
+      name: "hotswap_drill_last_success_timestamp_seconds",
+      help: "When archives were last restored for trial and found right.",
+      values: one(backups.lastDrillSeconds),
+    },
+    { name: "hotswap_jobs_queued", help: "Jobs that wait.", label: "kind", values: byKind("queued") },
+    { name: "hotswap_jobs_running", help: "Jobs under way.", label: "kind", values: byKind("running") },
+    {
+      name: "hotswap_jobs_dead",
+      help: "Jobs that failed within the last day.",
+      label: "kind",
+      values: byKind("dead"),
+    },
+    {
+      name: "hotswap_jobs_waited_seconds",
+      help: "How long the longest due job has waited to be begun.",
+      label: "kind",
+      values: byKind("waitedSeconds"),
+    },
+  ]
+}
+
+/** For Prometheus: how backups, jobs and drills go, over all tenants together. */
+export const metricsRoute = (deps: ManageDeps): Route =>
+  route({
+    method: "get",
+    path: "/metrics",
+    operationId: "readMetrics",
+    tag: "Service",
+    summary: "How backups, jobs and drills go, in Prometheus' text format",
+    action: "metrics.read",
+    replies: { 200: { description: "The metrics", contentType: TEXT } },
+    isLong: true,
+    run: async (): Promise<RouteReply> => ({
+      status: 200,
+      headers: { "content-type": TEXT, "cache-control": "no-store" },
+      body: textOf(await metricsOf(deps)),
+    }),
+  })

@@ -1,0 +1,55 @@
+import { promisify } from "node:util"
+import { constants, zstdCompress, zstdDecompress } from "node:zlib"
+import { ARCHIVE_LIMITS } from "../../../core/backup/manifest-format.ts"
+import { release } from "./release.ts"
+
+const compress = promisify(zstdCompress)
+const decompress = promisify(zstdDecompress)
+
+const STORED = 0
+const ZSTD = 1
+
+const WINDOW_LOG = 21
+const CHUNK_BYTES_MIN = 1_024
+const CHUNK_BYTES_MAX = ARCHIVE_LIMITS.partBytes
+/** The window that unpacking may ask for, as a power of two: what a frame declares is memory that it takes. */
+const WINDOW_LOG_MAX = 24
+
+/** The bytes behind one that says how: zstd, or as they are, where that is smaller or would be refused for its ratio. */
+export const pack = async (plain: Uint8Array): Promise<Uint8Array> => {
+  const packed = await compress(plain, {
+    // In one go: what goes by small pieces is copied together once more, and waits its turn each time.
+    chunkSize: plain.length + CHUNK_BYTES_MIN,
+    params: { [constants.ZSTD_c_windowLog]: WINDOW_LOG },
+  })
+  const isWorth = packed.length < plain.length && plain.length <= packed.length * ARCHIVE_LIMITS.ratio
+  const told = isWorth
+    ? Buffer.concat([Uint8Array.of(ZSTD), packed])
+    : Buffer.concat([Uint8Array.of(STORED), plain])
+  release(packed)
+  return told
+}
+
+/** It is not packed as {@link pack} does, or unpacks to more than it may. */
+class NotUnpacked extends Error {
+  constructor() {
+    super("it does not unpack")
+    this.name = "NotUnpacked"
+  }
+}
+
+/** At most so many bytes; no more are made on the way. Throws {@link NotUnpacked}. */
+export const unpack = async (packed: Uint8Array, bytesMax: number): Promise<Uint8Array> => {
+  const body = packed.subarray(1)
+  if (packed[0] === STORED && body.length <= bytesMax) return body
+  if (packed[0] !== ZSTD) throw new NotUnpacked()
+  try {
+    return await decompress(body, {
+      chunkSize: Math.max(Math.min(bytesMax, CHUNK_BYTES_MAX), CHUNK_BYTES_MIN),
+      maxOutputLength: bytesMax,
+      params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
+    })
+  } catch {
+    throw new NotUnpacked()
+  }
+}

@@ -1,0 +1,107 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { afterEach, beforeEach, expect, test } from "vitest"
+import type { ScopeId } from "../../../core/ids.ts"
+import { type Job, SCHEDULE_OWNER } from "../../../core/job/job.ts"
+import { type BackupRow, findBackup } from "../../../db/queries/backups.ts"
+import { validateWork } from "../../../functions/backup/validate.ts"
+import type { WorkContext } from "../../../functions/backup/work.ts"
+import { systemIds } from "../../../functions/platform/ids.ts"
+import { createWorld, type World } from "../manage/world.ts"
+import { type ArchiveWorld, archiveWorld } from "./archive-world.ts"
+
+const SCOPE = "acme" as ScopeId
+
+let world: World
+let archiving: ArchiveWorld
+beforeEach(async () => {
+  world = await createWorld()
+  archiving = archiveWorld(world, { ...world.platform, keyRing: world.platform.keyRing!, places: 2 })
+  await world.tenant("acme")
+})
+afterEach(async () => {
+  await archiving.close()
+  await world.close()
+})
+
+const backUp = async (): Promise<BackupRow> => {
+  const made = await archiving.backUp("acme")
+  if (made === "later") throw new Error("parts are being removed")
+  return made
+}
+
+const validate = async ({ backupId }: BackupRow) =>
+  await validateWork(archiving)({
+    job: {
+      scope: SCOPE,
+      jobId: systemIds.uuid(),
+      params: { backupId },
+      createdBy: SCHEDULE_OWNER,
+    } as unknown as Job,
+    progress: async () => {},
+    checkpoint: async () => {},
+    hold: async () => {},
+    signal: new AbortController().signal,
+  } satisfies WorkContext)
+
+const partsIn = async (place: number): Promise<string[]> => {
+  const folder = join(archiving.folders[place]!, "backups", SCOPE, "parts")
+  return (await readdir(folder)).sort().map((name) => join(folder, name))
+}
+
+const flip = async (path: string) => {
+  const bytes = await readFile(path)
+  bytes[bytes.length >> 1]! ^= 1
+  await writeFile(path, bytes)
+}
+
+test("a backup that is whole everywhere is said to be verified", async () => {
+  const made = await backUp()
+  expect(made.verifiedAt).toBeNull()
+  expect(await validate(made)).toMatchObject({ kind: "done", result: { isWhole: true, mended: 0 } })
+  const row = await findBackup(world.app, SCOPE, made.backupId)
+  expect(row!.verifiedAt).not.toBeNull()
+  expect(row!.locations).toMatchObject([
+    { name: "primary", ok: true },
+    { name: "copy", ok: true },
+  ])
+})
+
+test("copies that are damaged or missing at one location are put right from the other", async () => {
+  const made = await backUp()
+  const [primary, copy] = [await partsIn(0), await partsIn(1)]
+  const good = await readFile(copy[0]!)
+  await flip(primary[0]!)
+  await rm(copy[1]!)
+  expect(await validate(made)).toMatchObject({ result: { isWhole: true, mended: 2 } })
+  expect((await readFile(primary[0]!)).equals(good)).toBe(true)
+  expect(await partsIn(1)).toEqual(copy)
+})
+
+test("one that no location has whole fails, and says where", async () => {
+  const made = await backUp()
+  for (const place of [0, 1]) await flip((await partsIn(place))[2]!)
+  await expect(validate(made)).rejects.toMatchObject({ code: "ARCHIVE_DAMAGED" })
+  const row = await findBackup(world.app, SCOPE, made.backupId)
+  expect(row).toMatchObject({ verifiedAt: null, locations: [{ ok: false }, { ok: false }] })
+  // The next one does not build on it.
+  const next = await backUp()
+  expect(await validate(next)).toMatchObject({ result: { isWhole: true } })
+})
+
+test("a location that does not answer keeps no tenant without a backup, and is told of until it is mended", async () => {
+  const [, copy] = archiving.folders
+  await rename(copy!, `${copy}-away`)
+  await writeFile(copy!, "a file is no folder")
+  const made = await backUp()
+  expect(made.locations).toMatchObject([
+    { name: "primary", ok: true },
+    { name: "copy", ok: false },
+  ])
+  await rm(copy!)
+  await mkdir(copy!)
+  expect(await validate(made)).toMatchObject({ result: { isWhole: true } })
+  const row = await findBackup(world.app, SCOPE, made.backupId)
+  expect(row!.locations).toMatchObject([{ ok: true }, { ok: true }])
+  expect((await partsIn(1)).length).toBe((await partsIn(0)).length)
+})
