@@ -77,6 +77,16 @@ export const scopesToRetain = (
       order by s.retained_at nulls first, s.tenant_id limit ${limit}`)),
   ])
 
+/** Forgets archives that were given up 100 days ago, some thousands at the most; returns how many. */
+export const forgetRemoved = (system: Database): Promise<number> =>
+  system.transaction(async ({ db }) => {
+    const rows = await db.execute(sql`
+      delete from hotswap.backups where (tenant_id, backup_id) in (
+        select tenant_id, backup_id from hotswap.backups
+        where state = 'removed' and removed_at < now() - interval '100 days' limit 5000) returning tenant_id`)
+    return rows.length
+  })
+
 /** Tenants that have been backed up, drawn by lot. */
 export const drawTenants = (system: Database, many: number): Promise<TenantId[]> =>
   system.transaction(async ({ db }) => {

@@ -20,6 +20,8 @@ export interface Made {
 
 export interface Done {
   millis: number
+  /** Of the processor, by this process. */
+  cpuMillis: number
   /** How far the memory of this process rose above what it was when it began. */
   rssGrowthBytes: number
   made: Made[]
@@ -82,12 +84,13 @@ const measured = async (platform: BackupPlatform, order: Order): Promise<Done> =
     peak = Math.max(peak, process.memoryUsage.rss())
   }
   const watch = setInterval(look, SAMPLE_MS)
-  const start = performance.now()
+  const [start, cpu] = [performance.now(), process.cpuUsage()]
   const made = await doAll(platform, order)
   const millis = performance.now() - start
+  const { user, system } = process.cpuUsage(cpu)
   look()
   clearInterval(watch)
-  return { millis, rssGrowthBytes: peak - before, made }
+  return { millis, cpuMillis: (user + system) / 1000, rssGrowthBytes: peak - before, made }
 }
 
 const platform = composeBackup(JSON.parse(process.argv[2]!) as Record<string, string>, { log: QUIET })

@@ -15,7 +15,7 @@ export type OwnSchedule = { readonly [Field in keyof RetentionRule]: number | nu
   paused: boolean
 }
 
-export const KEEP_LAST_DEFAULT = 5
+const KEEP_LAST_DEFAULT = 5
 export const EVERY_HOURS_MAX = 8_760
 export const KEEP_MAX = 1_000
 
@@ -88,8 +88,5 @@ export const retryMs = (scope: ScopeId, everyHours: number, failures: number, no
   const spreadMs = Math.floor(waitMs * (1 + shareOf(scope) / 2))
   return Math.min(nowMs + spreadMs, nextDueMs(scope, everyHours, nowMs))
 }
-
-/** After how long without a backup a scope is overdue: two periods, as one may be just being made. */
-export const overdueMs = (everyHours: number): number => 2 * everyHours * HOUR_MS
 
 export const instantOf = (ms: number): Instant => new Date(ms).toISOString()

@@ -44,11 +44,6 @@ export type JobOwner = Omit<Actor, "tokenId"> & {
 /** Who owns what nobody has asked for. */
 export const SCHEDULE_OWNER: JobOwner = { subject: "clock", tokenId: "system", ancestors: [], roles: [] }
 
-/** The person in whose name a job is done. `null` for the schedule's. */
-export const personOf = ({
-  createdBy: { subject, tokenId, ancestors },
-}: Pick<Job, "createdBy">): Actor | null => (tokenId === "system" ? null : { subject, tokenId, ancestors })
-
 export const hasEnded = ({ state }: Pick<Job, "state">): boolean => state !== "queued" && state !== "running"
 
 /** One job as it is kept. `params` and `checkpoint` are its kind's own. */

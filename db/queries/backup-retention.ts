@@ -1,4 +1,4 @@
-import { and, eq, inArray, ne, sql } from "drizzle-orm"
+import { and, eq, inArray, ne, or, sql } from "drizzle-orm"
 import type { AuditBody } from "../../core/audit/entry.ts"
 import { homeOf, isBroken } from "../../core/backup/backup.ts"
 import type { KeptArchive } from "../../core/backup/retention.ts"
@@ -33,14 +33,26 @@ export interface Retained {
 
 type Choose = (archives: readonly KeptArchive[], own: KeptSchedule, nowMs: number) => readonly KeptArchive[]
 
-/** Rows whose blobs are in the scope's folder: its own, and those taken in as the platform's before it was here. */
-const rowsOf = async (tx: TenantTx): Promise<BackupRow[]> => {
+/**
+ * Rows whose blobs are in the scope's folder: its own, and those taken in as the platform's before it was here. Of those that were
+ * removed, which may be many, only these.
+ */
+const rowsOf = async (tx: TenantTx, removed: readonly string[] = []): Promise<BackupRow[]> => {
+  const isWanted = or(
+    ne(backups.state, "removed"),
+    removed.length === 0 ? undefined : inArray(backups.backupId, [...removed]),
+  )
   const ofScope = (own: TenantTx) =>
     own.db
       .select()
       .from(backups)
       .where(
-        and(eq(backups.tenantId, own.scope), eq(backups.source, tx.scope), ne(backups.origin, "hand_over")),
+        and(
+          eq(backups.tenantId, own.scope),
+          eq(backups.source, tx.scope),
+          ne(backups.origin, "hand_over"),
+          isWanted,
+        ),
       )
   const own = (await ofScope(tx)) as BackupRow[]
   if (tx.scope === PLATFORM) {
@@ -48,7 +60,12 @@ const rowsOf = async (tx: TenantTx): Promise<BackupRow[]> => {
       .select()
       .from(backups)
       .where(
-        and(eq(backups.tenantId, PLATFORM), ne(backups.source, PLATFORM), eq(backups.origin, "imported")),
+        and(
+          eq(backups.tenantId, PLATFORM),
+          ne(backups.source, PLATFORM),
+          eq(backups.origin, "imported"),
+          isWanted,
+        ),
       )
     return [...own, ...(imported as BackupRow[])]
   }
@@ -195,7 +212,7 @@ export const markedRemoved = (
   inStore: readonly string[],
 ): Promise<string[]> =>
   withTenant(database, scope, async (tx) => {
-    const rows = await rowsOf(tx)
+    const rows = await rowsOf(tx, inStore)
     const stays = new Set(rows.filter(({ state }) => state !== "removed").map(({ backupId }) => backupId))
     const gone = new Set(rows.filter(({ state }) => state === "removed").map(({ backupId }) => backupId))
     return inStore.filter((backupId) => gone.has(backupId) && !stays.has(backupId))

@@ -59,11 +59,13 @@ const nowMs = async (tx: TenantTx): Promise<number> => {
 export const heldSchedule = async (
   tx: TenantTx,
 ): Promise<KeptSchedule & { tier: Tier | null; nowMs: number }> => {
-  const tier = await tierOf(tx)
-  const ms = await nowMs(tx)
+  const [tier, ms] = await Promise.all([tierOf(tx), nowMs(tx)])
   const nextDueAt = instantOf(nextDueMs(tx.scope, scheduleInForce(tier, null).everyHours, ms))
-  await tx.db.insert(backupSchedules).values({ tenantId: tx.scope, nextDueAt }).onConflictDoNothing()
-  const [row] = await tx.db.select(kept).from(backupSchedules).where(own(tx)).for("no key update")
+  // Sent together, and done one after the other.
+  const [, [row]] = await Promise.all([
+    tx.db.insert(backupSchedules).values({ tenantId: tx.scope, nextDueAt }).onConflictDoNothing(),
+    tx.db.select(kept).from(backupSchedules).where(own(tx)).for("no key update"),
+  ])
   return { ...row!, tier, nowMs: ms }
 }
 
@@ -144,11 +146,15 @@ export const postpone = (database: Database, scope: ScopeId, until: Instant): Pr
 
 /** In the transaction that makes an archive complete: the scope has one of that instant now. */
 export const noteBackup = async (tx: TenantTx, at: Instant): Promise<void> => {
+  const note = () =>
+    tx.db
+      .update(backupSchedules)
+      .set({ lastAt: sql`greatest(last_at, ${at}::timestamptz)`, failures: 0 })
+      .where(own(tx))
+      .returning({ id: backupSchedules.tenantId })
+  if ((await note()).length > 0) return
   await heldSchedule(tx)
-  await tx.db
-    .update(backupSchedules)
-    .set({ lastAt: sql`greatest(last_at, ${at}::timestamptz)`, failures: 0 })
-    .where(own(tx))
+  await note()
 }
 
 /**

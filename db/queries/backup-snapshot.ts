@@ -54,7 +54,8 @@ export const withSnapshot = <T>(
 export const findScopeState = (database: Database, scope: ScopeId): Promise<ScopeState | null> =>
   withTenant(database, scope, scopeState, { isolation: "snapshot" })
 
-const scopeState = async (tx: TenantTx): Promise<ScopeState | null> => {
+/** The same in a transaction that does something else as well. */
+export const scopeState = async (tx: TenantTx): Promise<ScopeState | null> => {
   const found = await signals(tx)
   if (!found) return null
   const { at, schemaVersion, revisions } = found

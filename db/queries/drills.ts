@@ -4,7 +4,7 @@ import { PLATFORM, type ScopeId, type TenantId } from "../../core/ids.ts"
 import type { Database } from "../client.ts"
 import { backups } from "../schema/backups.ts"
 import { erasures } from "../schema/erasures.ts"
-import { withTenant } from "../tenant.ts"
+import { type TenantTx, withTenant } from "../tenant.ts"
 import { appendAudit } from "./audit.ts"
 
 /** So long a trial may take; after it the relay destroys what is left of it. */
@@ -51,5 +51,13 @@ export const noteDrilled = (database: Database, scope: ScopeId, backupId: string
       .where(and(eq(backups.tenantId, scope), eq(backups.backupId, backupId)))
   })
 
-export const noteDrill = (database: Database, audit: AuditBody): Promise<void> =>
-  withTenant(database, PLATFORM, (tx) => appendAudit(tx, [audit]))
+/** `also` is written in the same transaction. */
+export const noteDrill = (
+  database: Database,
+  audit: AuditBody,
+  also: (tx: TenantTx) => Promise<void>,
+): Promise<void> =>
+  withTenant(database, PLATFORM, async (tx) => {
+    await appendAudit(tx, [audit])
+    await also(tx)
+  })

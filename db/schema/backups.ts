@@ -7,6 +7,7 @@ import {
   index,
   integer,
   jsonb,
+  pgPolicy,
   primaryKey,
   text,
   uuid,
@@ -15,7 +16,7 @@ import type { BackupOrigin, LocationStatus } from "../../core/backup/backup.ts"
 import type { JsonObject } from "../../core/json.ts"
 import { hash, instant, tenantId } from "./columns.ts"
 import { ownRows, systemRows } from "./policies.ts"
-import { hotswap } from "./schema.ts"
+import { hotswap, systemRole } from "./schema.ts"
 import { tenants } from "./tenants.ts"
 
 const count = (name: string) => bigint(name, { mode: "number" }).notNull().default(0)
@@ -66,6 +67,13 @@ export const backups = hotswap.table(
     ownRows(t.tenantId),
     // There is no configuration in it.
     systemRows(),
+    // What was given up long ago, and is in no place any more.
+    pgPolicy("system_drop", {
+      as: "permissive",
+      for: "delete",
+      to: systemRole,
+      using: sql`${t.state} = 'removed' and ${t.removedAt} < now() - interval '100 days'`,
+    }),
   ],
 )
 

@@ -3,32 +3,13 @@ import type { Instant } from "../../core/change/change.ts"
 import { jobIdOf } from "../../core/ids.ts"
 import type { Job, JobProgress } from "../../core/job/job.ts"
 import type { Database } from "../../db/client.ts"
-import {
-  finishJob,
-  holdJob,
-  keepCheckpoint,
-  type Lease,
-  releaseJob,
-  renewLease,
-} from "../../db/queries/job-leases.ts"
+import { finishJob, type Lease, releaseJob } from "../../db/queries/job-leases.ts"
 import type { JobEnd } from "../../db/queries/job-rows.ts"
 import type { Log } from "../platform/log.ts"
 import type { JobQueue } from "../platform/queue.ts"
+import { holdOn, type LeaseTerms, type StopReason } from "./held-job.ts"
 import { isPassing, lastProblem } from "./job-problems.ts"
 import type { Work, WorkContext, WorkOutcome } from "./work.ts"
-
-/** Why an attempt is to end before its work has. */
-export type StopReason = "cancel" | "time" | "drain" | "lost"
-
-/** Thrown into the work once its attempt is to end. */
-class Stopped extends Error {
-  readonly reason: StopReason
-
-  constructor(reason: StopReason) {
-    super(`the attempt is to end: ${reason}`)
-    this.reason = reason
-  }
-}
 
 export interface AttemptPlatform {
   db: Database
@@ -36,11 +17,7 @@ export interface AttemptPlatform {
   queue?: JobQueue | undefined
 }
 
-export interface AttemptOptions {
-  /** Whoever says nothing for so long is taken for dead. */
-  leaseMs: number
-  /** How often it is said. */
-  tickMs: number
+export interface AttemptOptions extends LeaseTerms {
   /** So often it is begun without coming further. */
   attemptsMax: number
   /** Until the next attempt, after so many. */
@@ -67,91 +44,40 @@ export const beginAttempt = (
   options: AttemptOptions,
 ): Attempt => {
   const { db, log } = platform
-  const { leaseMs, tickMs } = options
-  const ending = new AbortController()
-  let latest = job.progress
-  let attempts = job.attempts
-  let saidAtMs = performance.now()
-  let isLost = false
+  const held = holdOn(platform, lease, job, options)
 
-  const stop = (reason: StopReason): void => {
-    if (reason === "lost") isLost = true
-    if (!ending.signal.aborted) ending.abort(new Stopped(reason))
-  }
-
-  const heed = (answer: { cancelRequested: boolean } | null): void => {
-    if (answer === null) stop("lost")
-    else {
-      saidAtMs = performance.now()
-      if (answer.cancelRequested) stop("cancel")
-    }
-  }
-
-  const tick = async (): Promise<void> => {
-    try {
-      heed(await renewLease(db, lease, leaseMs, latest))
-    } catch (error) {
-      if (performance.now() - saidAtMs > leaseMs) stop("lost")
-      log.warn("a job's lease could not be renewed", { ...lease, error })
-    }
+  const run = async (): Promise<void> => {
+    const come = await comeOf(work, held.context)
+    const what = next({ job, come, reason: held.stopped(), attempts: held.attempts(), options, log })
+    await tell(platform, lease, what, held.progress())
   }
 
   const over = Promise.withResolvers<void>()
-  const keepSaying = async (): Promise<void> => {
-    const waiting = new AbortController()
-    const isOver = over.promise.then(() => waiting.abort())
-    while (!waiting.signal.aborted) {
-      await pause(tickMs, undefined, { signal: waiting.signal }).catch(() => {})
-      if (!waiting.signal.aborted && !isLost) await tick()
-    }
-    await isOver
-  }
-
-  const context: WorkContext = {
-    job,
-    signal: ending.signal,
-    progress: async (progress) => {
-      latest = progress
-      // Where the work leaves no time for timers.
-      if (performance.now() - saidAtMs >= 2 * tickMs) await tick()
-      ending.signal.throwIfAborted()
-    },
-    checkpoint: async (checkpoint, tx) => {
-      heed(await keepCheckpoint(db, lease, leaseMs, { checkpoint, progress: latest }, tx))
-      attempts = 0
-      ending.signal.throwIfAborted()
-    },
-    hold: async (tx) => {
-      if (!(await holdJob(tx, lease))) stop("lost")
-      ending.signal.throwIfAborted()
-    },
-  }
-
-  const run = async (): Promise<void> => {
-    let come: Came
-    try {
-      come = { kind: "outcome", outcome: await work(context) }
-    } catch (error) {
-      come = ending.signal.aborted ? { kind: "stopped" } : { kind: "failed", error }
-    }
-    const { reason } = (ending.signal.reason ?? {}) as Partial<Stopped>
-    await tell(platform, lease, next({ job, come, reason, attempts, options, log }), latest)
-  }
-
   const running = Promise.all([
     run()
       .catch((error: unknown) =>
         log.error("what became of a job could not be written down", { ...lease, error }),
       )
       .finally(over.resolve),
-    keepSaying(),
+    held.keepSaying(over.promise),
   ])
-  const letGo = async (): Promise<void> => {
-    stop("drain")
-    const due = { inMs: 0 }
-    await releaseJob(db, lease, { due, attempts: Math.max(0, attempts - 1), progress: latest })
+  return {
+    over: running.then(() => {}),
+    stop: held.stop,
+    letGo: async () => {
+      held.stop("drain")
+      const attempts = Math.max(0, held.attempts() - 1)
+      await releaseJob(db, lease, { due: { inMs: 0 }, attempts, progress: held.progress() })
+    },
   }
-  return { over: running.then(() => {}), stop, letGo }
+}
+
+const comeOf = async (work: Work, context: WorkContext): Promise<Came> => {
+  try {
+    return { kind: "outcome", outcome: await work(context) }
+  } catch (error) {
+    return context.signal.aborted ? { kind: "stopped" } : { kind: "failed", error }
+  }
 }
 
 type Came =
@@ -175,7 +101,7 @@ const next = ({
 }: {
   job: Job
   come: Came
-  reason: StopReason | undefined
+  reason: StopReason | null
   /** Without coming further, this one among them. */
   attempts: number
   options: AttemptOptions

@@ -4,6 +4,7 @@ import { backupIdOf, type ScopeId } from "../../core/ids.ts"
 import type { JobOwner, JobProgress } from "../../core/job/job.ts"
 import type { Database } from "../../db/client.ts"
 import { beginWriting, noteBackup } from "../../db/queries/backup-schedules.ts"
+import { type ScopeState, scopeState } from "../../db/queries/backup-snapshot.ts"
 import {
   type BackupBegun,
   type BackupRow,
@@ -15,7 +16,7 @@ import { withTenant } from "../../db/tenant.ts"
 import type { Archives, WrittenArchive } from "../platform/archive/archives.ts"
 import type { Locations } from "../platform/blob-locations.ts"
 import type { Clock } from "../platform/clock.ts"
-import { exportScope, reusable } from "./export.ts"
+import { exportScope, repeatArchive, reusable } from "./export.ts"
 import { locationsOf } from "./locations.ts"
 import type { Work, WorkContext } from "./work.ts"
 
@@ -55,48 +56,57 @@ export const createArchive = async (
   const { archives, db } = platform
   const begun = await begin(db, wish)
   if (begun === "later") return begun
-  const { backup, last } = begun
+  const { backup, last, state } = begun
   if (backup.state === "complete") return backup
   if (backup.state === "removed") throw gone(scope, backupId)
   // Whoever has an archive has a key for them.
   if (last === null) await archives.prepare(scope)
-  const exported = await exportScope(platform, {
+  const wanted = {
     scope,
     backupId,
     options: { includeEmptyTables },
-    previous: await reusable(archives, last),
-    onPart: (done) => context.progress(withEstimate(done, last)),
+    previous: null,
+    onPart: (done: JobProgress) => context.progress(withEstimate(done, last)),
     signal: context.signal,
-  })
+  }
+  const repeated = last && (await repeatArchive(platform, last, state, wanted))
+  const exported =
+    repeated ?? (await exportScope(platform, { ...wanted, previous: await reusable(archives, last) }))
   const locations = await locationsOf(platform, scope, exported.manifest)
   const done = doneOf(exported, locations)
   return await withTenant(db, scope, async (tx) => {
     await context.hold?.(tx)
-    const kept = await completeBackup(tx, backupId, done, {
-      action: "backup.create",
-      actor: { subject: by.subject, tokenId: by.tokenId },
-      target: backupIdOf(scope, backupId),
-      detail: {
-        at: done.at,
-        rows: rowsOf(done.rowCounts),
-        bytes: done.packedBytes,
-        manifestHash: exported.hash,
-      },
-    })
+    const [, kept] = await Promise.all([
+      noteBackup(tx, done.at),
+      completeBackup(tx, backupId, done, {
+        action: "backup.create",
+        actor: { subject: by.subject, tokenId: by.tokenId },
+        target: backupIdOf(scope, backupId),
+        detail: {
+          at: done.at,
+          rows: rowsOf(done.rowCounts),
+          bytes: done.packedBytes,
+          manifestHash: exported.hash,
+        },
+      }),
+    ])
     if (!kept) throw gone(scope, backupId)
-    await noteBackup(tx, done.at)
     return kept
   })
 }
 
-const begin = (
-  db: Database,
-  { scope, backupId, origin, by, jobId }: ArchiveWish,
-): Promise<BackupBegun | "later"> =>
+interface Begun extends BackupBegun {
+  state: ScopeState
+}
+
+const begin = (db: Database, { scope, backupId, origin, by, jobId }: ArchiveWish): Promise<Begun | "later"> =>
   withTenant(db, scope, async (tx) => {
     if (!(await isScopeHere(tx))) throw new Refusal("TENANT_NOT_FOUND", `There is no tenant "${scope}".`)
     if (!(await beginWriting(tx))) return "later"
-    return await beginBackup(tx, { backupId, origin, createdBy: by.subject, jobId })
+    const backup = { backupId, origin, createdBy: by.subject, jobId }
+    // Sent together.
+    const [begun, state] = await Promise.all([beginBackup(tx, backup), scopeState(tx)])
+    return { ...begun, state: state! }
   })
 
 const gone = (scope: ScopeId, backupId: string): Refusal =>

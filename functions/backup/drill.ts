@@ -6,6 +6,7 @@ import type { JsonObject } from "../../core/json.ts"
 import { lastComplete } from "../../db/queries/backups.ts"
 import { endScratch, leftScratches, noteDrill, noteDrilled, planScratch } from "../../db/queries/drills.ts"
 import { erasableTables, erasureOf } from "../../db/queries/erasing.ts"
+import { findTenant } from "../../db/queries/tenants.ts"
 import { countOpenJobs, drawTenants } from "../../db/system-backups.ts"
 import type { BackupPlatform } from "../platform/compose-backup.ts"
 import { type ErasingDeps, eraseOne } from "../platform/erasing.ts"
@@ -15,7 +16,7 @@ import { type Compared, compareRestored } from "./drill-compare.ts"
 import { restoreAsNew } from "./restore-new.ts"
 import type { Work, WorkContext } from "./work.ts"
 
-export const SAMPLE_DEFAULT = 3
+const SAMPLE_DEFAULT = 3
 const LATEST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 /** Each destroys up to 200,000 rows. */
 const ERASE_ROUNDS_MAX = 1_000
@@ -32,6 +33,8 @@ interface Progress {
   results: Result[]
   /** Under way: destroyed before anything else. */
   scratch: string | null
+  /** The audit has it. */
+  isTold: boolean
 }
 
 const erasing = ({
@@ -69,16 +72,18 @@ const destroy = async (platform: BackupPlatform, scratch: TenantId): Promise<voi
   throw new Error(`${scratch} could not be destroyed`)
 }
 
-/** `null`: it has no archive any more. */
+const NOTHING = { environments: 0, configs: 0, versions: 0, withLive: false, differences: [] }
+
 const tryOut = async (
   platform: BackupPlatform,
   context: WorkContext,
   tenantId: TenantId,
   begun: (scratch: TenantId) => Promise<void>,
-): Promise<Result | null> => {
+): Promise<Result> => {
   const { db, bulk, archives, ids, settings } = platform
   const last = await lastComplete(db, tenantId, LATEST)
-  if (!last) return null
+  if (!last)
+    return { tenantId, backupId: "", ok: false, code: "BACKUP_NOT_FOUND", detail: "It has no archive." }
   const { backupId } = last
   const named = { tenantId, backupId: backupIdOf(tenantId, backupId) }
   const scratch = drillIdOf(ids.uuid())
@@ -121,8 +126,11 @@ export const drillWork =
     if (kept.scratch) await destroy(platform, parseTenantId(kept.scratch)!)
     const drawn = kept.drawn ?? (await drawTenants(system, Number(job.params.tenants ?? SAMPLE_DEFAULT)))
     const results = [...(kept.results ?? [])]
-    const save = (scratch: string | null) =>
-      context.checkpoint({ drawn: [...drawn], results, scratch } as unknown as JsonObject)
+    const state = (scratch: string | null, isTold = false): JsonObject => {
+      const progress: Progress = { drawn: [...drawn], results, scratch, isTold }
+      return progress as unknown as JsonObject
+    }
+    const save = (scratch: string | null) => context.checkpoint(state(scratch, kept.isTold))
     await save(null)
     for (const name of drawn.slice(results.length)) {
       await context.progress({ step: name, share: results.length / drawn.length })
@@ -132,25 +140,21 @@ export const drillWork =
         await save(scratch)
       })
       if (made !== null) await destroy(platform, made)
-      results.push(
-        result ?? {
-          tenantId: name,
-          backupId: "",
-          ok: false,
-          code: "BACKUP_NOT_FOUND",
-          detail: "It has no archive.",
-        },
-      )
+      // One that was deleted meanwhile took its archives along.
+      const isGone = !result.ok && (await findTenant(db, parseTenantId(name)!)) === null
+      results.push(isGone ? { tenantId: name, backupId: result.backupId, ok: true, ...NOTHING } : result)
       await save(null)
     }
     const outcome = told(results)
     const bad = results.flatMap((result) => (result.ok ? [] : [result]))
-    await noteDrill(db, {
+    const audit = {
       action: "backup.drill",
       actor: { subject: job.createdBy.subject, tokenId: job.createdBy.tokenId },
       target: PLATFORM,
       detail: outcome,
-    })
+    }
+    // With the checkpoint in one transaction: told once, however often it is attempted from here.
+    if (!kept.isTold) await noteDrill(db, audit, (tx) => context.checkpoint(state(null, true), tx))
     if (bad.length === 0) {
       log.info("archives were restored for trial, and are what they should be", { tenants: results.length })
       return { kind: "done", result: outcome }

@@ -5,14 +5,9 @@ import { Refusal } from "../../core/errors.ts"
 import type { ScopeId } from "../../core/ids.ts"
 import type { JobProgress } from "../../core/job/job.ts"
 import type { Database } from "../../db/client.ts"
-import {
-  findScopeState,
-  type ScopeState,
-  type Snapshot,
-  withSnapshot,
-} from "../../db/queries/backup-snapshot.ts"
+import { type ScopeState, type Snapshot, withSnapshot } from "../../db/queries/backup-snapshot.ts"
 import type { BackupRow } from "../../db/queries/backups.ts"
-import type { Archives, TableSource, WrittenArchive } from "../platform/archive/archives.ts"
+import type { Archives, ArchiveToWrite, TableSource, WrittenArchive } from "../platform/archive/archives.ts"
 
 /** Rows of a table on their way into an archive. */
 export type RowsMapped = (table: string, rows: AsyncIterable<string>) => AsyncIterable<string>
@@ -30,11 +25,6 @@ export interface ScopeExport {
   signal?: AbortSignal
 }
 
-export interface Exported extends WrittenArchive {
-  /** Nothing had changed since the last one, so nothing was read. */
-  isUnchanged: boolean
-}
-
 /**
  * Writes what a scope holds at one instant to an archive. Call `archives.prepare(scope)` before. Throws Refusal TENANT_NOT_FOUND,
  * and those of archives.
@@ -42,32 +32,59 @@ export interface Exported extends WrittenArchive {
 export const exportScope = async (
   { bulk, archives }: { bulk: Database; archives: Pick<Archives, "write"> },
   wanted: ScopeExport,
-): Promise<Exported> => {
+): Promise<WrittenArchive> => {
   const previous = wanted.mapped ? null : wanted.previous
-  const write = (state: ScopeState, tables: AsyncIterable<TableSource | ArchivedTable>) =>
-    archives.write({
-      backupId: wanted.backupId,
-      source: wanted.scope,
-      at: state.at,
-      schemaVersion: state.schemaVersion,
-      environments: state.environments,
-      revisions: state.revisions,
-      options: wanted.options,
-      fingerprint: state.fingerprint,
-      tables,
-      previous,
-      ...(wanted.onPart && { onPart: wanted.onPart }),
-      ...(wanted.signal && { signal: wanted.signal }),
-    })
-  const before = previous && (await findScopeState(bulk, wanted.scope))
-  if (previous && before?.fingerprint === previous.fingerprint)
-    return { ...(await write(before, unchangedTables(previous, wanted.options))), isUnchanged: true }
-  const written = await withSnapshot(bulk, wanted.scope, (snapshot) =>
-    write(snapshot.state, tablesOf(snapshot, previous, wanted.mapped)),
-  )
+  const written = await withSnapshot(bulk, wanted.scope, (snapshot) => {
+    const tables = tablesOf(snapshot, previous, wanted.mapped)
+    return archives.write(archiveOf({ ...wanted, previous }, snapshot.state, tables))
+  })
   if (!written) throw new Refusal("TENANT_NOT_FOUND", `There is no tenant "${wanted.scope}".`)
-  return { ...written, isUnchanged: false }
+  return written
 }
+
+/**
+ * The same for a scope that is as its last archive shows it: nothing of it is read. `null`: that archive is not what could be
+ * built on, or not any more.
+ */
+export const repeatArchive = async (
+  { archives }: { archives: Pick<Archives, "open" | "write"> },
+  last: BackupRow,
+  state: ScopeState,
+  wanted: ScopeExport,
+): Promise<WrittenArchive | null> => {
+  if (last.fingerprint !== state.fingerprint || last.locations.some(({ ok }) => !ok)) return null
+  try {
+    const { manifest } = await archives.open(homeOf(last), last.backupId)
+    if (manifest.fingerprint !== state.fingerprint) return null
+    const tables = unchangedTables(manifest, wanted.options)
+    return await archives.write(archiveOf({ ...wanted, previous: manifest }, state, tables))
+  } catch (error) {
+    // Keys were rotated, parts are gone, the archive is damaged: whatever it is, reading the rows will do.
+    if (wanted.signal?.aborted || (error instanceof Refusal && !isOfArchives(error))) throw error
+    return null
+  }
+}
+
+const isOfArchives = ({ code }: Refusal): boolean => code.startsWith("ARCHIVE_")
+
+const archiveOf = (
+  { scope, backupId, options, previous, onPart, signal }: ScopeExport,
+  { at, schemaVersion, environments, revisions, fingerprint }: ScopeState,
+  tables: AsyncIterable<TableSource | ArchivedTable>,
+): ArchiveToWrite => ({
+  backupId,
+  source: scope,
+  at,
+  schemaVersion,
+  environments,
+  revisions,
+  options,
+  fingerprint,
+  tables,
+  previous,
+  ...(onPart && { onPart }),
+  ...(signal && { signal }),
+})
 
 async function* none(): AsyncGenerator<string> {}
 
@@ -108,7 +125,7 @@ export const reusable = async (
     return (await archives.canBuildOn(manifest)) ? manifest : null
   } catch (error) {
     // It is of no use any more, and so the more reason to write another one.
-    if (error instanceof Refusal && error.code.startsWith("ARCHIVE_")) return null
+    if (error instanceof Refusal && isOfArchives(error)) return null
     throw error
   }
 }

@@ -17,7 +17,7 @@ type ImportPlatform = Pick<BackupPlatform, "db" | "blobs" | "archives" | "clock"
  */
 export const importWork =
   (platform: ImportPlatform): Work =>
-  async ({ job, progress, hold }) => {
+  async ({ job, progress, hold, signal }) => {
     const { db, blobs, archives } = platform
     const { scope } = job
     const backupId = String(job.params.backupId)
@@ -33,8 +33,8 @@ export const importWork =
     }
     const sealed = await blobs.get(staged)
     if (!sealed) throw new Refusal("IMPORT_NOT_FOUND", `The manifest of "${id}" is not there any more.`)
-    await progress({ step: "checking" })
-    const { manifest, hash } = await archives.accept(home, sealed)
+    const checked: Parameters<typeof archives.accept>[2] = (done) => progress({ step: "checking", ...done })
+    const { manifest, hash } = await archives.accept(home, sealed, checked, signal)
     const done = doneOf({ manifest, hash, writtenBytes: 0 }, await locationsOf(platform, home, manifest))
     await withTenant(db, scope, async (tx) => {
       await hold(tx)

@@ -11,7 +11,7 @@ import {
   renewRemoving,
   retainScope,
 } from "../../db/queries/backup-retention.ts"
-import { scopesToRetain } from "../../db/system-backups.ts"
+import { forgetRemoved, scopesToRetain } from "../../db/system-backups.ts"
 import type { Archives } from "../platform/archive/archives.ts"
 import type { Clock } from "../platform/clock.ts"
 import type { Log } from "../platform/log.ts"
@@ -131,5 +131,5 @@ export const retainBackups = async (deps: RetainDeps): Promise<JsonObject> => {
       }
     }
   }
-  return done
+  return { ...done, forgotten: await forgetRemoved(system) }
 }

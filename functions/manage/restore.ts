@@ -110,6 +110,7 @@ const backupRoute = (deps: ManageDeps): Route =>
       const target = await scopeNamed(named, principal, deps.findExternal)
       const environments = environmentsNamed(deps, body.environments)
       if (await isTenantHere(deps.db, target as TenantId)) {
+        if (isTenant(target) && (await findTenant(deps.db, target)) === null) throw tenantNotFound(target)
         if (body.newName !== undefined) throw unfit("newName", `${target} is there, and keeps its name.`)
         permit(principal, "backup.restore", { scope: target, environment: onlyOf(environments) })
         permitChanges(deps, principal, target, environments)

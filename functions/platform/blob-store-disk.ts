@@ -170,11 +170,12 @@ export const diskBlobStore = (directory: string, clock: Pick<Clock, "nowMs"> = s
       if (found === null) return "absent"
       try {
         await unlink(found.file)
-        await sync(dirname(found.file))
       } catch (error) {
         if (codeOf(error) === "ENOENT") return "absent"
         throw toldAs(error, "removed")
       }
+      // The folder may be gone by now, with what somebody else removed last.
+      await sync(dirname(found.file)).catch(missing)
       await removeEmpty(blobPath(name))
       return "removed"
     },

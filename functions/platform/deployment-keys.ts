@@ -76,7 +76,7 @@ export const signHandOver = (
 }
 
 /** By which others know what this deployment has signed. */
-export const signingKeyOf = (signer: CheckpointSigner): string =>
+const signingKeyOf = (signer: CheckpointSigner): string =>
   Buffer.from(signer.keys.publicKeys[0]!).toString("base64url")
 
 /** Ed25519; `false` for a key that is none as well. */

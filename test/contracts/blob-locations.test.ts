@@ -142,7 +142,9 @@ describe("of two locations", () => {
       primary,
       { name: "locked", store: { ...copy.store, remove: async () => "kept" } },
     ])
+    await primary.store.putOnce("a/1", utf8("x"))
     expect(await locked.remove("a/1")).toBe("kept")
+    expect(await at(primary, "a/1")).toBeNull()
     down = unreachable
     await expect(both.remove("a/1")).rejects.toMatchObject({ failed: [{ name: "copy" }], done: ["primary"] })
   })

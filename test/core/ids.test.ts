@@ -2,14 +2,18 @@ import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { DEFAULT_ENVIRONMENTS, type Environment } from "../../core/environment.ts"
 import {
+  backupIdOf,
   changeIdOf,
   configIdOf,
   isTenant,
+  jobIdOf,
   layerOf,
   PLATFORM,
+  parseBackupId,
   parseChangeId,
   parseConfigId,
   parseConfigKey,
+  parseJobId,
   parseScopeId,
   parseTenantId,
   parseTier,
@@ -111,6 +115,11 @@ describe("ids that carry their address", () => {
           const tokenId = tokenIdOf(scope, uuid)
           expect(parseTokenId(tokenId)).toEqual({ tokenId, scope })
           expect(parseChangeId(tokenId)).toBeNull()
+          expect(parseJobId(jobIdOf(scope, uuid))).toEqual({ scope, uuid })
+          expect(parseBackupId(backupIdOf(scope, uuid))).toEqual({ scope, uuid })
+          expect(parseJobId(backupIdOf(scope, uuid))).toBeNull()
+          expect(parseBackupId(jobIdOf(scope, uuid))).toBeNull()
+          expect(parseJobId(jobIdOf(scope, uuid).toUpperCase())).toBeNull()
         },
       ),
       { seed, numRuns: 300 },

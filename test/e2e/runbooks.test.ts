@@ -144,10 +144,15 @@ test("what docs/backup.md says to do works as written", async () => {
   const hotswap = await startHotswap({ home, env: ENV })
   try {
     await make(hotswap, "acme-corp")
+    await shell(hotswap, "hotswap backup create acme-corp --wait")
     const said = await shell(hotswap, commandsOf("docs/backup.md", "backup"))
     expect(said).toContain('"everyHours":12')
     expect(said).toContain('"kind":"backup.drill"')
     expect(said).toContain("hotswap_backup_scopes 5")
+    const [jobId] = /~platform:job_[0-9a-f]{32}/.exec(said)!
+    await shell(hotswap, `hotswap jobs wait ${jobId}`)
+    const job = await must(hotswap.call("GET", `/api/v1/jobs/${jobId}`))
+    expect(job).toMatchObject({ state: "succeeded", result: { tenants: 1, failed: 0, results: [{ withLive: true }] } })
   } finally {
     await hotswap.stop()
     await removeHome(home)

@@ -12,6 +12,8 @@ const ZSTD = 1
 const WINDOW_LOG = 21
 const CHUNK_BYTES_MIN = 1_024
 const CHUNK_BYTES_MAX = ARCHIVE_LIMITS.partBytes
+/** More than a manifest unpacks to, by experience. */
+const USUAL_RATIO = 8
 /** The window that unpacking may ask for, as a power of two: what a frame declares is memory that it takes. */
 const WINDOW_LOG_MAX = 24
 
@@ -30,6 +32,10 @@ export const pack = async (plain: Uint8Array): Promise<Uint8Array> => {
   return told
 }
 
+/** Where the size is known, in one go; else by pieces of what is usual, as taking the most each time keeps the collector at work. */
+const chunkBytes = (packedBytes: number, bytesMax: number): number =>
+  bytesMax <= CHUNK_BYTES_MAX ? bytesMax : Math.min(packedBytes * USUAL_RATIO, CHUNK_BYTES_MAX)
+
 /** It is not packed as {@link pack} does, or unpacks to more than it may. */
 class NotUnpacked extends Error {
   constructor() {
@@ -45,7 +51,7 @@ export const unpack = async (packed: Uint8Array, bytesMax: number): Promise<Uint
   if (packed[0] !== ZSTD) throw new NotUnpacked()
   try {
     return await decompress(body, {
-      chunkSize: Math.max(Math.min(bytesMax, CHUNK_BYTES_MAX), CHUNK_BYTES_MIN),
+      chunkSize: Math.max(chunkBytes(body.length, bytesMax), CHUNK_BYTES_MIN),
       maxOutputLength: bytesMax,
       params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
     })

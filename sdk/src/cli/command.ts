@@ -36,7 +36,7 @@ export interface Command {
   run(run: Run): Promise<void>
 }
 
-export const EVERYWHERE: Readonly<Record<string, Option>> = {
+const EVERYWHERE: Readonly<Record<string, Option>> = {
   url: { value: "url", about: "the deployment; otherwise HOTSWAP_URL" },
   json: { about: "the whole answer as JSON" },
   help: { about: "this help" },

@@ -14,7 +14,7 @@ import { archiveKeys } from "../../../functions/platform/keys/archive-keys.ts"
 import type { KeyRing } from "../../../functions/platform/keys/key-ring.ts"
 
 /** A folder of a test's own, inside the run's, which is taken away as a whole. */
-export const scratchFolder = (): string => mkdtempSync(join(tmpdir(), "hotswap-archives-"))
+const scratchFolder = (): string => mkdtempSync(join(tmpdir(), "hotswap-archives-"))
 
 export interface ArchiveWorld extends CreatePlatform {
   /** The folders of its locations. */
@@ -28,7 +28,7 @@ export interface ArchiveWorld extends CreatePlatform {
   close: () => Promise<void>
 }
 
-const UNDISTURBED = { progress: async () => {}, signal: new AbortController().signal }
+export const UNDISTURBED = { progress: async () => {}, signal: new AbortController().signal }
 
 /** What archives are made with, over a test's database. */
 export const archiveWorld = (

@@ -8,9 +8,11 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-test("whatever happened to a tenant, restored as of a time it reads as it did then, secrets and all", async () => {
-  const restores = await restoreHistories(world, { histories: 4, steps: 12, restores: 3, seed: 20_261_121 })
-  expect(restores).toBe(12)
+test("whatever happened to a tenant, restored as of a time it reads as it did then, secrets and all", {
+  timeout: 120_000,
+}, async () => {
+  const restores = await restoreHistories(world, { histories: 3, steps: 12, restores: 2, seed: 20_261_121 })
+  expect(restores).toBe(6)
 })
 
 const refusal = (tenantId: string, asOf: string) =>

@@ -201,6 +201,26 @@ test("what a killed drill left behind the next attempt removes, and where it was
   expect([...left]).toEqual([])
 })
 
+test("a tenant that was deleted after it was drawn is no failure", async () => {
+  await world.newTenant("leaving")
+  await world.backUp("leaving")
+  const { outcome, jobId } = await drill({ drawn: ["leaving"], results: [], scratch: null })
+  expect(outcome).toMatchObject({ kind: "done", result: { tenants: 1, failed: 0 } })
+  await must(world.call("DELETE", "/api/v1/tenants/leaving"), 200)
+  await world.owner`delete from hotswap.backups where tenant_id = 'leaving'`
+  const after = await drill({ drawn: ["leaving"], results: [], scratch: null }, undefined, jobId)
+  expect(after.outcome).toMatchObject({ kind: "done", result: { tenants: 1, failed: 0 } })
+})
+
+test("what a drill found is told in the audit once, though its job is attempted again", async () => {
+  const told = async () =>
+    (await world.audit(PLATFORM)).filter(({ action }) => action === "backup.drill").length
+  const { last, jobId } = await drill()
+  const before = await told()
+  await drill(last, undefined, jobId)
+  expect(await told()).toBe(before)
+})
+
 test("the schedule has one made unless one is under way", async () => {
   expect(await startDrill(world.planning)).toEqual({ made: 1 })
   expect(await startDrill(world.planning)).toEqual({ made: 0 })

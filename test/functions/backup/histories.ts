@@ -56,7 +56,7 @@ export const restoreHistories = async (runs: number, seed: number): Promise<{ re
     const platform: RestorePlatform = { db, bulk: db, keyRing, archives, publisher, clock, log, settings }
     const { source } = archive.manifest
     const ids = { backupId: systemIds.uuid(), jobId: systemIds.uuid() }
-    const input: RestoreNew = { source, target, how: "restore", by: SCHEDULE_OWNER, ...ids }
+    const input: RestoreNew = { source, target, name: "Copy", how: "restore", by: SCHEDULE_OWNER, ...ids }
     return restoreAsNew(platform, input, CONTEXT)
   }
   let restored = 0
@@ -68,7 +68,13 @@ export const restoreHistories = async (runs: number, seed: number): Promise<{ re
     expect((await snapshotOf(elsewhere.app, scope)).lines).toEqual(lines)
     const copy = `copy-of-${scope}` as TenantId
     await restore(app, archive, copy)
-    await judgeArchive({ keyRing }, (await snapshotOf(app, copy)).archive, { tables: "all" })
+    const copied = await snapshotOf(app, copy)
+    await judgeArchive({ keyRing }, copied.archive, { tables: "all" })
+    // Whatever state its changes are in, none of them names the one it was made from.
+    const naming = Object.values(copied.lines)
+      .flat()
+      .filter((line) => new RegExp(`"${scope}[":]`).test(line))
+    expect(naming).toEqual([])
     restored++
   }
   try {

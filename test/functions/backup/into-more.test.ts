@@ -116,3 +116,21 @@ test("10,000 configs are one change, and are back in one", async () => {
   expect(Staging!.diff).toHaveLength(1_000)
   expect((await world.configs("copy", "Staging"))["key.0"]).toMatchObject({ value: 0 })
 })
+
+test("of a tenant that was deleted another is made, while there are backups of it; by nobody but the platform", async () => {
+  const { tokens } = await world.tenant("lost")
+  await world.put("lost", "Staging", "a", 1)
+  const backup = await world.backUp("lost")
+  const path = `/api/v1/backups/${backup}/restore`
+  const body = { targetTenantId: "found", newName: "Found" }
+  const asTenant = await world.call("POST", path, { body, token: tokens.tenant_admin })
+  expect([asTenant.status, asTenant.body.code]).toEqual([404, "TENANT_NOT_FOUND"])
+  await must(world.call("DELETE", "/api/v1/tenants/lost"), 200)
+  expect((await world.call("POST", path, { body: {} })).body).toMatchObject({ code: "TENANT_NOT_FOUND" })
+  const named = await world.call("POST", path, { body: { ...body, environments: ["Staging"] } })
+  expect(named.body).toMatchObject({ code: "BODY_INVALID", errors: [{ path: "/environments" }] })
+  expect(await world.succeeded(world.call("POST", path, { body }))).toMatchObject({ tenantId: "found" })
+  expect((await world.configs("found", "Staging")).a).toMatchObject({ value: 1 })
+  const renamed = await world.call("POST", path, { body })
+  expect(renamed.body).toMatchObject({ code: "BODY_INVALID", errors: [{ path: "/newName" }] })
+})

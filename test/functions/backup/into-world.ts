@@ -44,7 +44,8 @@ export interface RestoredSeen {
 
 /** The read function over the same database, as readers ask it: past and provenance are looked up each time. */
 const readerOver = (database: Pick<OpenTestDatabase, "app">) => {
-  const clock = handClock(Date.now() + 120_000)
+  // Ahead of all that may be asked for: what is yet to come, the database judges.
+  const clock = handClock(Date.now() + 86_400_000)
   const log = silentLog()
   const background = createBackground(log)
   const basics = { clock, log, background, trace: noTrace }

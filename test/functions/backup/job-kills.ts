@@ -9,11 +9,10 @@ import { appendAudit, listAudit } from "../../../db/queries/audit.ts"
 import { withTenant } from "../../../db/tenant.ts"
 import type { Work } from "../../../functions/backup/work.ts"
 import { auditOf } from "../../db/fixtures.ts"
-import type { KillPoint, Moment } from "../../support/port-calls.ts"
+import type { KillPoint } from "../../support/port-calls.ts"
 import { ALL_DUE, type JobWorld } from "./job-world.ts"
 
 const STEPS = 4
-const MOMENTS: readonly Moment[] = ["before", "sent", "answered"]
 const CHILD = fileURLToPath(new URL("./job-child.ts", import.meta.url))
 
 /** Takes effect once in each of its steps: what was done and that it was done are of one transaction. */
@@ -30,12 +29,6 @@ export const stepping =
     }
     return { kind: "done", result: { steps: STEPS } }
   }
-
-/** The n-th way to die, of all that there are: at each call in turn, before, while and after it. */
-export const killPoint = (nth: number): KillPoint => ({
-  call: Math.floor(nth / MOMENTS.length) + 1,
-  moment: MOMENTS[nth % MOMENTS.length]!,
-})
 
 const isOpen = async (world: JobWorld, tenant: TenantId, jobId: string): Promise<boolean> =>
   !hasEnded(await world.job(tenant, jobId))

@@ -12,8 +12,9 @@ import {
 } from "../../../db/queries/job-leases.ts"
 import { withTenant } from "../../../db/tenant.ts"
 import { gaveUp } from "../../../functions/backup/job-problems.ts"
+import type { Work } from "../../../functions/backup/work.ts"
 import { auditOf } from "../../db/fixtures.ts"
-import { ALL_DUE, type JobWorld, jobWorld } from "./job-world.ts"
+import { ALL_DUE, type JobWorld, jobWorld, QUICK } from "./job-world.ts"
 
 let world: JobWorld
 beforeAll(async () => {
@@ -92,7 +93,7 @@ describe("a lease", () => {
     const tenant = await world.newTenant()
     const { jobId } = await world.ask(tenant)
     const thrown: unknown[] = []
-    const runner = world.runner(async ({ hold, checkpoint, signal }) => {
+    const work: Work = async ({ hold, checkpoint, signal }) => {
       await world.expireLease(jobId)
       const { claim: other } = await claim(tenant, jobId)
       expect(other.kind).toBe("claimed")
@@ -106,8 +107,9 @@ describe("a lease", () => {
       expect(signal.aborted).toBe(true)
       expect(await auditHead(app, tenant)).toEqual(head)
       return { kind: "done", result: {} }
-    })
-    await runner.run(ALL_DUE())
+    }
+    // Nothing tells it by the way.
+    await world.runner(work, { ...QUICK, tickMs: 600_000 }).run(ALL_DUE())
     expect(thrown).toHaveLength(2)
     expect(await world.job(tenant, jobId)).toMatchObject({ state: "running", checkpoint: {}, result: null })
   })

@@ -18,7 +18,7 @@ import type { Log } from "../../../functions/platform/log.ts"
 import { makeTenant } from "../../db/fixtures.ts"
 import { openTestDatabase } from "../../support/database.ts"
 
-export const quiet: Log = { info() {}, warn() {}, error() {} }
+const quiet: Log = { info() {}, warn() {}, error() {} }
 
 /** Short, so that whoever is taken for dead is so soon; attempts follow one another at once. */
 export const QUICK: RunnerOptions = {

@@ -11,6 +11,7 @@ import {
   SOURCE,
 } from "./new-tenant-world.ts"
 
+const OPEN = ["awaiting_approval", "scheduled", "rolling_out"]
 const ENVIRONMENTS = ["Development", "Staging", "Production"]
 
 let scene: NewTenantWorld
@@ -40,6 +41,13 @@ const stableOf = async (tenant: string): Promise<unknown> => {
   }
   const { body } = await call("GET", `/api/v1/configs/${tenant}:Staging:pin/secret`)
   told.secret = body.value ?? null
+  const changes = await call<{ items: { changeId: string; state: string }[] }>(
+    "GET",
+    `/api/v1/changes?tenantId=${tenant}&limit=100`,
+  )
+  told.changes = changes.body.items
+    .filter(({ state }) => !OPEN.includes(state))
+    .map(({ changeId, state }) => `${changeId} ${state}`)
   told.tier = (await call("GET", `/api/v1/tenants/${tenant}`)).body.tier
   return JSON.parse(JSON.stringify(told).replaceAll(tenant, "-"))
 }

@@ -1,13 +1,14 @@
-import { readFile } from "node:fs/promises"
 import { sql } from "drizzle-orm"
-import postgres from "postgres"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import type { TenantId } from "../../../core/ids.ts"
+import { drillIdOf } from "../../../core/backup/drill-id.ts"
+import { PLATFORM, type TenantId } from "../../../core/ids.ts"
 import { listAudit } from "../../../db/queries/audit.ts"
+import { planErasure } from "../../../db/queries/erasure.ts"
 import { findOrigin, isTenantHere } from "../../../db/queries/restore.ts"
 import { externalIds } from "../../../db/schema/tenants.ts"
 import { withTenant } from "../../../db/tenant.ts"
 import type { OpenArchive } from "../../../functions/platform/archive/archives.ts"
+import { systemIds } from "../../../functions/platform/ids.ts"
 import { fileKeyRing } from "../../../functions/platform/keys/file-key-ring.ts"
 import { makeMasterKey } from "../../../functions/platform/keys/master-key.ts"
 import { keyFolder } from "../../support/keys.ts"
@@ -40,6 +41,7 @@ afterAll(() => scene.close())
 
 const from = (given: OpenArchive) => ({ archives: { open: async () => given } })
 const { backupId } = { backupId: "00000000-0000-7000-8000-00000000000a" }
+const AUDIT = { action: "tenant.delete", actor: { subject: "a", tokenId: "startup" }, target: "x" }
 let made = 0
 const newId = () => `made-${++made}` as TenantId
 
@@ -76,7 +78,7 @@ test("an archive of a later schema is refused, and so is one of a schema that ha
 
 test("a rehearsal tells all that would come of it, and leaves nothing: no row, no key, no word in the audit", async () => {
   const target = newId()
-  const told = () => listAudit(scene.world.app, "~platform" as never, { limit: 100 })
+  const told = () => listAudit(scene.world.app, PLATFORM, { limit: 100 })
   const before = await told()
   const wraps: string[] = []
   const { keyRing } = scene.here
@@ -125,7 +127,7 @@ test("of two who make the same tenant at once both are answered, and it is made 
   const wish = { backupId: archive.manifest.backupId, target }
   const both = await Promise.all([scene.here.restore(wish), scene.here.restore(wish)])
   expect(both[0]).toEqual(both[1])
-  const entries = await listAudit(scene.world.app, "~platform" as never, { limit: 100, target })
+  const entries = await listAudit(scene.world.app, PLATFORM, { limit: 100, target })
   expect(entries.map(({ body }) => body.action)).toEqual(["tenant.restore"])
 })
 
@@ -137,6 +139,28 @@ test("an id that was a tenant's and was erased stays nobody's", async () => {
   await expect(scene.here.restore({ backupId: later.manifest.backupId, target })).rejects.toMatchObject({
     code: "TENANT_EXISTS",
   })
+  // With nothing left of it but the word that it was.
+  const there = await scene.elsewhere()
+  await withTenant(there.db, SOURCE, (tx) => planErasure(tx, { by: "startup", afterDays: 7 }, AUDIT))
+  await expect(there.restore({ backupId: later.manifest.backupId, target: SOURCE })).rejects.toMatchObject({
+    code: "TENANT_EXISTS",
+  })
+})
+
+test("a trial is nobody's tenant: it is hidden from the start, and no reader and no audit hears of it", async () => {
+  const there = await scene.elsewhere()
+  const target = drillIdOf(systemIds.uuid())
+  await withTenant(there.db, target, (tx) => planErasure(tx, { by: "startup", afterDays: 0 }, AUDIT))
+  const told = () => listAudit(there.db, PLATFORM, { limit: 100 })
+  const before = await told()
+  await there.restore({ backupId: archive.manifest.backupId, target, isDrill: true })
+  const rows = await withTenant(there.db, target, (tx) =>
+    tx.db.execute(sql`
+    select (select status from hotswap.tenants) as status, (select count(*)::int from hotswap.outbox) as marks`),
+  )
+  expect([...rows]).toEqual([{ status: "deleted", marks: 0 }])
+  expect(there.published).toEqual([])
+  expect(await told()).toEqual(before)
 })
 
 test("external ids that belong to somebody by now keep a tenant from coming back whole", async () => {
@@ -213,23 +237,4 @@ test("a data key that another deployment wrapped is wrapped by the one that is h
   expect(await there.restore({ backupId: own, target: newId() })).toMatchObject({
     rows: { secret_values: 2 },
   })
-})
-
-test("after a database was lost the epoch is raised as docs/clone.md says, and every revision is newer than any before", async () => {
-  const there = await scene.elsewhere()
-  const statements = /<!-- epoch:[^>]*-->\n```sql\n([\s\S]*?)```/.exec(
-    await readFile("docs/clone.md", "utf8"),
-  )![1]!
-  const owner = postgres(there.database.url("hotswap_owner"), {
-    max: 1,
-    fetch_types: false,
-    onnotice: () => {},
-  })
-  try {
-    await owner.unsafe(statements).simple()
-  } finally {
-    await owner.end()
-  }
-  const read = () => withTenant(there.db, SOURCE, (tx) => tx.db.execute(sql`select epoch from hotswap.epoch`))
-  expect([...(await read())]).toEqual([{ epoch: 2 }])
 })

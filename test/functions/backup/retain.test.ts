@@ -150,6 +150,15 @@ test("a run takes each scope's turn once, and one that fails keeps no other from
   expect((await world.schedule("turn-a"))!.retained_at).toBeNull()
 })
 
+test("that an archive was given up is forgotten after 100 days, and nothing else is", async () => {
+  const [first, second, last] = await withArchives("old", 3)
+  await retain("old")
+  await world.owner`update hotswap.backups set removed_at = now() - interval '101 days' where backup_id = ${first!}`
+  await world.owner`update hotswap.backups set removed_at = now() - interval '99 days' where backup_id = ${second!}`
+  expect(await retainBackups(world.retaining)).toMatchObject({ forgotten: 1 })
+  expect((await world.backups("old")).map(({ id }) => id)).toEqual([second, last])
+})
+
 test("killed before or after anything it asks of database and store, it leaves every archive whole and goes on", async () => {
   const kills = await retainedAfterKills(world, "killed", 5)
   expect(kills).toBeGreaterThan(3)

@@ -43,7 +43,8 @@ describe("jobs", () => {
     }
     const room = { ofAll: 7, ofScope: 2 }
     const runners = Array.from({ length: 8 }, () => world.runner(work, { ...QUICK, room }))
-    for (let look = 0; look < 3; look++) await Promise.all(runners.map((runner) => runner.look()))
+    // At the same moment, and each finds something else to do.
+    await Promise.all(runners.map((runner) => runner.look()))
     expect(running).toHaveLength(7)
     expect(tenants.map((tenant) => running.filter((scope) => scope === tenant).length).sort()).toEqual([
       1, 1, 1, 2, 2,
@@ -51,6 +52,26 @@ describe("jobs", () => {
     gate.resolve()
     await Promise.all(runners.map((runner) => runner.settled()))
     expect([...times.values()]).toEqual(Array(40).fill(1))
+    // Alone, a tenant has no more room than beside others.
+    const alone = await world.newTenant()
+    for (let n = 0; n < 5; n++) await world.ask(alone)
+    const held = Promise.withResolvers<void>()
+    let many = 0
+    const holding = Array.from({ length: 3 }, () =>
+      world.runner(
+        async () => {
+          many++
+          await held.promise
+          return DONE
+        },
+        { ...QUICK, room },
+      ),
+    )
+    await Promise.all(holding.map((runner) => runner.look()))
+    expect(many).toBe(2)
+    held.resolve()
+    await Promise.all(holding.map((runner) => runner.settled()))
+    expect(many).toBe(5)
     for (const tenant of tenants) {
       const told = await world.told(tenant)
       expect(told.sort()).toEqual([...Array(8).fill("job.create"), ...Array(8).fill("job.end succeeded")])

@@ -253,19 +253,22 @@ describe("what is taken in", () => {
   test("is removed when nobody completes it for a day, as is what was handed over seven days ago; nothing younger is", async () => {
     const [old, young] = [await comingBack(), await comingBack()]
     const [sent, justSent] = [randomUUID(), randomUUID()]
+    const { backupId: kept } = await world.backUp(tenant)
     await handOver(sent)
     await handOver(justSent)
     const age = (backupId: string, hours: number) =>
       world.owner`update hotswap.backups set at = clock_timestamp() - make_interval(hours => ${hours}) where backup_id = ${backupId}`
     await age(old, 25)
     await age(young, 23)
+    await age(kept, 1_000)
     await age(sent, 7 * 24 + 1)
     await age(justSent, 7 * 24 - 1)
     expect(await removeStaleTransfers(platform)()).toMatchObject({ found: 2, removed: 2 })
-    expect(await Promise.all([old, young, sent, justSent].map(stateOf))).toEqual([
+    expect(await Promise.all([old, young, sent, justSent, kept].map(stateOf))).toEqual([
       "removed",
       "writing",
       "removed",
+      "complete",
       "complete",
     ])
     expect(await platform.blobs.get(stagedName(tenant, old))).toBeNull()

@@ -66,6 +66,8 @@ describe("an archive's key", () => {
     )
     expect(await refusalOf(receiver.unwrap({ source: "acme", to }, `${header}.`))).toBe("ARCHIVE_KEY_UNKNOWN")
     for (let at = 0; at < jwe.length; at += 7) {
+      // The last letter of a piece holds bits that mean nothing.
+      if ([".", undefined].includes(jwe[at + 1])) continue
       const other = jwe[at] === "A" ? "B" : "A"
       const altered = jwe.slice(0, at) + other + jwe.slice(at + 1)
       expect([at, await refusalOf(receiver.unwrap({ source: "acme", to }, altered))]).toEqual([

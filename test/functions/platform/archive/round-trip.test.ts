@@ -150,6 +150,13 @@ describe("what is stored already", () => {
     expect(await rowsOf(archive, "chunks")).toEqual(['{"b":2}'])
   })
 
+  test("is not taken over from an archive that is not named", async () => {
+    const scope = newScope()
+    const first = await writeArchive(world.archives, { heads: ['{"a":1}'] }, { source: scope })
+    const second = { ...saying(randomUUID(), scope), tables: first.manifest.tables }
+    await expect(world.archives.write(second)).rejects.toThrow("is not from the archive that is built on")
+  })
+
   test("and is gone meanwhile makes no archive", async () => {
     const scope = newScope()
     const first = await writeArchive(world.archives, { heads: ['{"a":1}'] }, { source: scope })

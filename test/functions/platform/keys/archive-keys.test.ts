@@ -107,23 +107,23 @@ describe("the key of a scope's archives", () => {
   })
 
   test("written in any other way than the ring does is refused before the ring is asked", async () => {
-    const { keys } = fresh()
     const scope = scopeOf("racing")
-    const { wrapped } = await keys.forWriting(scope)
-    const changes: Record<string, unknown>[] = [
+    const { wrapped } = await fresh().keys.forWriting(scope)
+    const changed = (change: Record<string, unknown>) => ({ ...wrapped, ...change }) as typeof wrapped
+    const unknown = { code: "ARCHIVE_KEY_UNKNOWN" }
+    const unwrap = () => Promise.reject(new Error("the ring was asked"))
+    const unasked = archiveKeys({ db: database.app, keyRing: { ...keyRing, unwrap }, clock })
+    for (const change of [
       { generation: 0.5 },
       { generation: "1" },
       { wrapped: "%%%" },
       { wrapped: 7 },
       { wrapped: "A".repeat(20_000) },
       { wrappedBy: null },
-      { wrappedBy: "file:../../x:1" },
-      { generation: 2 },
-    ]
-    for (const change of changes)
-      await expect(
-        keys.opened(scope, { ...wrapped, ...change } as never),
-        JSON.stringify(change).slice(0, 60),
-      ).rejects.toMatchObject({ code: "ARCHIVE_KEY_UNKNOWN" })
+    ])
+      await expect(unasked.opened(scope, changed(change)), Object.keys(change)[0]).rejects.toMatchObject(unknown)
+    for (const change of [{ generation: 2 }, { wrappedBy: "file:../../x:1" }, { wrapped: "AAAA" }])
+      await expect(fresh().keys.opened(scope, changed(change))).rejects.toMatchObject(unknown)
+    await expect(fresh().keys.opened(scopeOf("lost"), wrapped)).rejects.toMatchObject(unknown)
   })
 })
