@@ -21,6 +21,10 @@ export interface Send {
 const CALLERS_HEADER = "hotswap-authorization"
 const AMZ = /^x-amz-/
 
+/** A body that is still coming: the standard wants it said that nobody waits for its end. */
+const streamed = (body: Outgoing["body"]): RequestInit =>
+  body === null ? {} : ({ body, duplex: "half" } as RequestInit)
+
 /** Sends to the functions: signed (Signature Version 4) where the function takes nothing else. */
 export const createSend = ({ signing, manageOrigin }: Pick<Settings, "signing" | "manageOrigin">): Send => {
   const sign = signing && createSigner(signing)
@@ -53,7 +57,7 @@ export const createSend = ({ signing, manageOrigin }: Pick<Settings, "signing" |
     const { method, url, headers, body, signal } = outgoing
     const request = signs(url)
       ? await signed(outgoing)
-      : new Request(url, { method, headers, body: body as ReadableStream | null, redirect: "manual" })
+      : new Request(url, { method, headers, redirect: "manual", ...streamed(body) })
     return await fetch(request, { cache: "no-store", ...(signal ? { signal } : {}) })
   }
   return Object.assign(send, { signs })

@@ -2,8 +2,8 @@ import type { Environment } from "../../core/environment.ts"
 import type { ScopeId } from "../../core/ids.ts"
 import { clearMark, purgeIdempotency, purgeOld, takeMarks } from "../../db/system.ts"
 import type { RelayPlatform } from "../platform/compose-relay.ts"
-import { dropOld, makeCheckpoints } from "./checkpoints.ts"
 import { eraseDue } from "../platform/erasing.ts"
+import { dropOld, makeCheckpoints } from "./checkpoints.ts"
 import { resealAged } from "./reseal.ts"
 
 /** What was done with the marks that commits left. */

@@ -152,7 +152,10 @@ test("what docs/backup.md says to do works as written", async () => {
     const [jobId] = /~platform:job_[0-9a-f]{32}/.exec(said)!
     await shell(hotswap, `hotswap jobs wait ${jobId}`)
     const job = await must(hotswap.call("GET", `/api/v1/jobs/${jobId}`))
-    expect(job).toMatchObject({ state: "succeeded", result: { tenants: 1, failed: 0, results: [{ withLive: true }] } })
+    expect(job).toMatchObject({
+      state: "succeeded",
+      result: { tenants: 1, failed: 0, results: [{ withLive: true }] },
+    })
   } finally {
     await hotswap.stop()
     await removeHome(home)

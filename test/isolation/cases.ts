@@ -129,6 +129,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, readonly Fill[]>> = {
   flagConfigEtag: [() => "0.0.0.1"],
   flagConfigLastModified: [() => "1"],
   eventStreams: [() => "none"],
+  with: [() => "changes"],
   // Made by nobody, for another's tenant.
   ticket: [({ slug }) => `1.${btoa(JSON.stringify([slug, "Production"]))}.${"0".repeat(64)}`],
 }

@@ -88,6 +88,23 @@ describe("a lease", () => {
     expect((await claim(tenant, jobId)).claim.kind).toBe("claimed")
   })
 
+  test("keeps a checkpoint together with what its transaction does, or neither", async () => {
+    const { app } = world.database
+    const tenant = await world.newTenant()
+    const { jobId } = await world.ask(tenant)
+    const { lease } = await claim(tenant, jobId)
+    const step = (isUndone: boolean) =>
+      withTenant(app, tenant, async (tx) => {
+        expect(await holdJob(tx, lease)).toBe(true)
+        await keepCheckpoint(app, lease, LEASE_MS, { checkpoint: { step: 1 }, progress: {} }, tx)
+        if (isUndone) throw new Error("undone")
+      })
+    await expect(step(true)).rejects.toThrow("undone")
+    expect(await world.job(tenant, jobId)).toMatchObject({ checkpoint: {}, attempts: 1 })
+    await step(false)
+    expect(await world.job(tenant, jobId)).toMatchObject({ checkpoint: { step: 1 }, attempts: 0 })
+  })
+
   test("that is lost in the middle of the work ends it, and its transaction leaves nothing", async () => {
     const { app } = world.database
     const tenant = await world.newTenant()

@@ -121,7 +121,9 @@ describe("the key of a scope's archives", () => {
       { wrapped: "A".repeat(20_000) },
       { wrappedBy: null },
     ])
-      await expect(unasked.opened(scope, changed(change)), Object.keys(change)[0]).rejects.toMatchObject(unknown)
+      await expect(unasked.opened(scope, changed(change)), Object.keys(change)[0]).rejects.toMatchObject(
+        unknown,
+      )
     for (const change of [{ generation: 2 }, { wrappedBy: "file:../../x:1" }, { wrapped: "AAAA" }])
       await expect(fresh().keys.opened(scope, changed(change))).rejects.toMatchObject(unknown)
     await expect(fresh().keys.opened(scopeOf("lost"), wrapped)).rejects.toMatchObject(unknown)
