@@ -6,6 +6,7 @@ import postgres from "postgres"
 const MIGRATIONS = fileURLToPath(new URL("./migrations", import.meta.url))
 /** Any number, as long as nothing else in the database locks it. */
 const MIGRATION_LOCK = 7_305_001
+const LOCK_NOT_AVAILABLE = "55P03"
 
 export interface RolePasswords {
   appPassword: string
@@ -13,33 +14,66 @@ export interface RolePasswords {
   systemPassword: string
 }
 
+export interface MigrationOptions {
+  /** What revisions begin with in a database that was empty until now; 1 if it is not said. */
+  firstEpoch?: number
+  /** Longer than this it waits for no table, as all who come to that table meanwhile wait behind it; it fails instead. */
+  lockWaitMs?: number
+  /** The server cancels a statement that takes longer. */
+  statementLimitMs?: number
+  /** Where the SQL is, if not beside this code. */
+  folder?: string
+}
+
+/** Did a migration give up as somebody else had a table? Nothing of it was applied, and it may be tried again. */
+export const wasLockedOut = (error: unknown): boolean => {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if ("code" in cause && cause.code === LOCK_NOT_AVAILABLE) return true
+  return false
+}
+
 /**
  * Brings a database up to date: the runtime roles with these passwords, then every migration not applied yet.
  * `ownerUrl` connects as the role that owns the database and may create roles; it needs no superuser. Harmless when
- * there is nothing to do; of several at once, one works and the others wait.
+ * there is nothing to do, or where migrations are applied that this code does not know; of several at once, one works and
+ * the others wait. Returns how many migrations it applied: all that were missing, or none.
  */
 export const migrate = async (
   ownerUrl: string,
   passwords: RolePasswords,
-  /** What revisions begin with in a database that was empty until now; 1 if it is not said. */
-  firstEpoch?: number,
-): Promise<void> => {
-  const sql = postgres(ownerUrl, { max: 1, fetch_types: false, onnotice: () => {} })
+  { firstEpoch, lockWaitMs = 0, statementLimitMs = 0, folder = MIGRATIONS }: MigrationOptions = {},
+): Promise<number> => {
+  const sql = postgres(ownerUrl, {
+    max: 1,
+    fetch_types: false,
+    onnotice: () => {},
+    connection: { ...KEEPALIVES, application_name: "hotswap-migrate", statement_timeout: statementLimitMs },
+  })
   try {
     await sql`select pg_advisory_lock(${MIGRATION_LOCK})`
+    await sql`select set_config('lock_timeout', ${`${lockWaitMs}ms`}, false)`
     await ensureRole(sql, "hotswap_app", passwords.appPassword)
     await ensureRole(sql, "hotswap_read", passwords.readPassword)
     await ensureRole(sql, "hotswap_system", passwords.systemPassword)
-    const [kept] = await sql`select to_regclass('hotswap_migrations.__drizzle_migrations') is null as "isNew"`
+    const before = await countApplied(sql)
     // Beside the schema, not in it: what is in `hotswap` is under the tenants' policies, without exception.
     await applyMigrations(drizzle(sql), {
-      migrationsFolder: MIGRATIONS,
+      migrationsFolder: folder,
       migrationsSchema: "hotswap_migrations",
     })
-    if (kept?.isNew && firstEpoch !== undefined) await beginEpoch(sql, firstEpoch)
+    if (before === null && firstEpoch !== undefined) await beginEpoch(sql, firstEpoch)
+    return ((await countApplied(sql)) ?? 0) - (before ?? 0)
   } finally {
     await sql.end({ timeout: 5 })
   }
+}
+
+/** `null`: the database is new. */
+const countApplied = async (sql: postgres.Sql): Promise<number | null> => {
+  const [kept] = await sql`select to_regclass('hotswap_migrations.__drizzle_migrations') is null as "isNew"`
+  if (kept?.isNew) return null
+  const [row] = await sql`select count(*)::int as applied from hotswap_migrations.__drizzle_migrations`
+  return row?.applied
 }
 
 /**

@@ -1,15 +1,6 @@
-import { App, Validations } from "aws-cdk-lib"
-import { AwsSolutionsChecks } from "cdk-nag"
-import { SETTINGS, STAGES } from "./settings.ts"
-import { BackupCopyStack } from "./stacks/backup-copy.ts"
-import { ServiceStack } from "./stacks/service.ts"
+import { App } from "aws-cdk-lib"
+import { addStages } from "./stages.ts"
 
 const app = new App()
-for (const stage of STAGES) {
-  const settings = SETTINGS[stage]
-  const service = new ServiceStack(app, settings)
-  const { copyRegion } = settings.backups
-  if (copyRegion !== null) service.addStackDependency(new BackupCopyStack(app, settings, copyRegion))
-}
-Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
+addStages(app)
 app.synth()

@@ -37,6 +37,13 @@ export interface StageSettings {
   /** How long the cache keeps what nobody renews: read only while the database is down. */
   cacheTtlSeconds: number
   functions: Record<HandlerName, FunctionSize>
+  /** Raised whenever a secret of the stage was altered: functions are given what it holds by the deployment after. */
+  credentialsRevision: number
+  /**
+   * Access keys of the Worker's identity, by number; the last is the one it is given. To renew it, the next number is added
+   * and deployed, the Worker uploaded, the old number taken out and deployed: nobody is turned away meanwhile.
+   */
+  edgeKeys: readonly number[]
   /** From a tenant's deletion until all of it is destroyed. */
   eraseAfterDays: number
   /** Are a tenant's requests to what manages limited, by its tier? */
@@ -111,6 +118,8 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     stage: "dev",
     environments: ENVIRONMENTS,
     cacheTtlSeconds: 300,
+    credentialsRevision: 1,
+    edgeKeys: [1],
     eraseAfterDays: 7,
     managementLimits: true,
     backups: { ...TRIAL_BACKUPS, copyRegion: null },
@@ -127,6 +136,8 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     stage: "staging",
     environments: ENVIRONMENTS,
     cacheTtlSeconds: 300,
+    credentialsRevision: 1,
+    edgeKeys: [1],
     eraseAfterDays: 7,
     managementLimits: true,
     backups: TRIAL_BACKUPS,
@@ -143,6 +154,8 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     stage: "prod",
     environments: ENVIRONMENTS,
     cacheTtlSeconds: 300,
+    credentialsRevision: 1,
+    edgeKeys: [1],
     eraseAfterDays: 7,
     managementLimits: true,
     backups: BACKUPS,

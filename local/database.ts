@@ -59,7 +59,7 @@ const startOwn = async (home: string, tell: (line: string) => void): Promise<Run
       readPassword: passwords.hotswap_read,
       systemPassword: passwords.hotswap_system,
     }
-    await migrate(server.url("hotswap_owner"), rolePasswords, epochOf(new Date()))
+    await migrate(server.url("hotswap_owner"), rolePasswords, { firstEpoch: epochOf(new Date()) })
     return {
       description: `18, its own, on port ${server.port}`,
       urls: {
@@ -82,7 +82,7 @@ const migrateTold = async (url: string, passwords: Secrets["databasePasswords"])
       readPassword: passwords.read,
       systemPassword: passwords.system,
     }
-    await migrate(url, rolePasswords, epochOf(new Date()))
+    await migrate(url, rolePasswords, { firstEpoch: epochOf(new Date()) })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new StartError(

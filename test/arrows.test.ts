@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { type ModuleFacts, ROOT, reachableFrom, readModule, readModules } from "./support/source-tree.ts"
 
-const FOLDERS = ["core", "db", "functions", "sdk", "infra", "local", "test", "bench"]
+const FOLDERS = ["core", "db", "functions", "sdk", "infra", "local", "ci", "test", "bench"]
 const modules = readModules(FOLDERS)
 
 /** A folder that arrows lead from and to: `core`, `db`, `functions/read`, … */

@@ -67,10 +67,13 @@ const checkpointOf = (text: string): Checkpoint | null => {
 
 const NOTE = /^([\s\S]*\n)\n— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})\n$/
 
-/** What a note says in the name of which key, whoever signed it; `null` for what is no note. */
-export const noteParts = (note: string): { name: string; text: string } | null => {
-  const [, text, name] = NOTE.exec(note) ?? []
-  return text === undefined || name === undefined ? null : { name, text }
+/**
+ * The text of a note that is a checkpoint of this origin, whoever signed it; `null` for all else. Who signs it again signs nothing
+ * but a checkpoint of that chain: any other text is somebody's who wants a signature.
+ */
+export const noteText = (note: string, origin: string): string | null => {
+  const [, text = "", name] = NOTE.exec(note) ?? []
+  return name === origin && checkpointOf(text)?.origin === origin ? text : null
 }
 
 /** What the note says if one of the keys signed it for this origin; `null` for all else, down to a byte too many. */

@@ -44,6 +44,12 @@ export const scheduleInForce = (tier: Tier | null, own: OwnSchedule | null): Bac
   }
 }
 
+/** Each tier's period in hours, and under `""` that of the platform and the tiers themselves. */
+export const schedulePeriods = (): Record<string, number> => ({
+  "": HOURLY.everyHours,
+  ...Object.fromEntries(Object.entries(TIER_SCHEDULES).map(([tier, { everyHours }]) => [tier, everyHours])),
+})
+
 const FIELDS = ["keepLast", "keepDaily", "keepWeekly", "keepMonthly"] as const
 
 /**

@@ -21,7 +21,8 @@ const all = (table: string, order: string) =>
  * Everything a person or a rollout does is in the audit, and every commit raises its head's `rev`, in one transaction with the
  * rows it writes. What is altered besides (how often the clock has looked at a change, keys wrapped anew, secrets sealed anew,
  * checkpoints that are signed later) is asked for by itself. What backups and jobs tell of themselves does not count: they alter
- * no row that is archived, and each nightly backup would make the next one necessary.
+ * no row that is archived, and each nightly backup would make the next one necessary. The tables of the audit are of one instant
+ * for that reason: a checkpoint may be signed of entries that do not count, and would be of none if they were not read with it.
  */
 const signalsQuery = textQuery<{ found: Record<string, unknown> | null }>(
   `with heads as materialized (
@@ -35,8 +36,9 @@ const signalsQuery = textQuery<{ found: Record<string, unknown> | null }>(
   commits as (select (select coalesce(json_agg(h order by h.environment), '[]') from heads h)::text
     || (select coalesce(json_agg(t), '[]') from told t)::text as text),
   dropped as (select (select coalesce(max(d.through), 0) from hotswap.audit_drops d where d.tenant_id = $1)::text as text),
-  audit as (select (select text from dropped)
-    || (select coalesce(json_agg(t), '[]') from told t)::text as text)
+  audit as (select (select text from dropped) || (select coalesce(json_agg(t), '[]') from told t)::text
+    || coalesce((select min(k.size) from hotswap.audit_checkpoints k
+      where k.tenant_id = $1 and k.size >= (select seq from told))::text, '') as text)
   select case when exists (select from hotswap.tenants where tenant_id = $1) then json_build_object(
     'at', clock_timestamp(),
     'schemaVersion', (select count(*) - 1 from hotswap_migrations.__drizzle_migrations),
@@ -59,8 +61,7 @@ const signalsQuery = textQuery<{ found: Record<string, unknown> | null }>(
       'audit_people', ${all("audit_people", `t.pseudonym collate "C"`)},
       'audit_entries', (select text from audit),
       'audit_heads', (select text from audit),
-      'audit_checkpoints', (select text from audit) || coalesce((select min(k.size) from hotswap.audit_checkpoints k
-          where k.tenant_id = $1 and k.size >= (select seq from told))::text, ''),
+      'audit_checkpoints', (select text from audit),
       'audit_drops', (select text from dropped),
       'audit_retention', ${all("audit_retention", "t.tenant_id")},
       'report_reviews', ${all("report_reviews", "t.review_id")})) end as found`,

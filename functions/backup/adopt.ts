@@ -6,6 +6,7 @@ import { adoptBackup } from "../../db/queries/imports.ts"
 import { findTenant } from "../../db/queries/tenants.ts"
 import { ARCHIVE_ROOT } from "../platform/archive/names.ts"
 import type { BackupPlatform } from "../platform/compose-backup.ts"
+import { isHandedOver } from "../platform/deployment-keys.ts"
 import { doneOf } from "./create.ts"
 import { locationsOf } from "./locations.ts"
 import type { Work } from "./work.ts"
@@ -44,7 +45,10 @@ const adoptOne = async (
   const tenantId = isHere ? home : PLATFORM
   if ((await findBackup(db, tenantId, backupId)) ?? (await findBackup(db, PLATFORM, backupId))) return "known"
   try {
-    const { manifest, hash } = await archives.open(home, backupId)
+    const { header, manifest, hash } = await archives.open(home, backupId)
+    // Made here it was sealed by the key ring, which nobody else has; the key to hand over to this deployment everybody may.
+    if (isHandedOver(header.key) && (home !== PLATFORM || manifest.source === PLATFORM))
+      throw new Refusal("HAND_OVER_INVALID", "It comes without what its deployment has signed.")
     const missing = await archives.missingParts(home, manifest)
     if (missing.length > 0)
       throw new Refusal("ARCHIVE_DAMAGED", `${missing.length} of its parts are not in the store.`)

@@ -34,7 +34,19 @@ export const cloneWork =
       return { kind: "later", at: new Date(platform.clock.nowMs() + SOON_MS).toISOString() }
     const result: JsonObject = await restoreAsNew(
       platform,
-      { source: scope, backupId, home: homeOf(row), target, name, asOf, dryRun, how: "clone", jobId, by },
+      {
+        source: scope,
+        backupId,
+        home: homeOf(row),
+        hash: row.manifestHash,
+        target,
+        name,
+        asOf,
+        dryRun,
+        how: "clone",
+        jobId,
+        by,
+      },
       context,
     )
     return { kind: "done", result }

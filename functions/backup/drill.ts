@@ -90,9 +90,10 @@ const tryOut = async (
   await begun(scratch)
   await planScratch(db, scratch, context.job.jobId)
   try {
-    const made = { source: tenantId, backupId, target: scratch, how: "restore", isDrill: true } as const
+    const hash = last.manifestHash
+    const made = { source: tenantId, backupId, hash, target: scratch, how: "restore", isDrill: true } as const
     await restoreAsNew(platform, { ...made, jobId: context.job.jobId, by: context.job.createdBy }, context)
-    const archive = await archives.open(tenantId, backupId)
+    const archive = await archives.open(tenantId, backupId, hash)
     const compared = await compareRestored({ db, bulk }, archive, scratch, settings.environments)
     if (compared.differences.length > 0)
       return { ...named, ok: false, code: "DRILL_FAILED", detail: compared.differences.join("; ") }

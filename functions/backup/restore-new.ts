@@ -29,7 +29,7 @@ export const restoreAsNew = async (
   const answered = await alreadyDone(platform, input)
   if (answered) return answered
   const { signal } = context
-  const archive = await platform.archives.open(input.home ?? input.source, input.backupId)
+  const archive = await platform.archives.open(input.home ?? input.source, input.backupId, input.hash)
   checkSuitable(input, archive)
   await archive.check((progress) => context.progress({ ...progress, step: "checking" }), signal)
   const isVerbatim = input.target === input.source

@@ -31,6 +31,8 @@ export interface RestoreNew {
   backupId: string
   /** Whose folder the archive is in; left out, the source's. */
   home?: ScopeId
+  /** Of its manifest, as it was listed. */
+  hash?: string | null
   /** Is not here, and never was. The source itself: its rows come back as they were. */
   target: TenantId
   name?: string | undefined

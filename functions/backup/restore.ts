@@ -97,7 +97,7 @@ const openChecked = async (
 ): Promise<OpenArchive> => {
   const row = await backupThere(platform.db, backupId!)
   permit(owner, "backup.restore", { scope: row.tenantId, environment: onlyOf(environments) })
-  const archive = await platform.archives.open(homeOf(row), row.backupId)
+  const archive = await platform.archives.open(homeOf(row), row.backupId, row.manifestHash)
   // Of all of it, before anything is written; once, however many attempts there are.
   if (job.checkpoint.checked !== archive.hash) {
     await archive.check((done) => progress({ step: "checking the archive", ...done }), signal)
@@ -157,6 +157,7 @@ const restoreNew = async (
     source: row.source,
     backupId: row.backupId,
     home: homeOf(row),
+    hash: row.manifestHash,
     target: target as TenantId,
     name: newName,
     asOf,

@@ -45,7 +45,7 @@ const verdictOn = async (
     const copies: Copies = several
       ? await checkCopies(platform, home, row.backupId, { progress, signal })
       : { problems: new Map(), mended: 0 }
-    const archive = await archives.open(home, row.backupId)
+    const archive = await archives.open(home, row.backupId, row.manifestHash)
     await archive.check((done) => progress({ step: "reading", ...done }), signal)
     const found = await locationsOf(platform, home, archive.manifest)
     return { locations: found.map((one) => withProblem(one, copies)), mended: copies.mended, refusal: null }

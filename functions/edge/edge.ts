@@ -126,7 +126,10 @@ const HEALTH_HEADERS = {
   "content-type": "application/json; charset=utf-8",
   "cache-control": "no-store",
 }
-const health = (): Response => new Response('{"status":"ok"}', { headers: HEALTH_HEADERS })
+const health = ({ WORKER_VERSION: version }: Bindings): Response =>
+  new Response('{"status":"ok"}', {
+    headers: version ? { ...HEALTH_HEADERS, "hotswap-worker-version": version.id } : HEALTH_HEADERS,
+  })
 
 /** What the routes take that pages may call; the first two as they always did. */
 const METHODS = {
@@ -235,7 +238,7 @@ export const createEdge = (bindings: Bindings): Edge => {
   const answerAny: Edge["answer"] = async (request, life) => {
     const { method } = request
     const route = routeOf(request.url)
-    if (route.kind === "health" && (method === "GET" || method === "HEAD")) return health()
+    if (route.kind === "health" && (method === "GET" || method === "HEAD")) return health(bindings)
     if (route.kind === "hidden") return problemResponse(routeUnknown(route.path))
     if (!isForPages(route)) return await pass(request)
     if (method === "OPTIONS") return crossOrigin.options(request, METHODS[route.kind])

@@ -62,6 +62,8 @@ export interface Bindings {
   STREAMS_MAX?: string
   /** How long a read waits for the origin before it is given the last known good; 3,000 if left out. */
   ORIGIN_DEADLINE_MS?: string
+  /** Which of the uploaded versions this is; told by `/health`, so that who deploys knows whom he asked. */
+  WORKER_VERSION?: { id: string }
 }
 
 export interface Settings {

@@ -59,7 +59,7 @@ const stored = async (deps: ManageDeps, row: BackupRow): Promise<Stored> => {
   if (row.origin === "hand_over") return await handedOver(deps, row)
   const { archives } = archivingOf(deps)
   const home = homeOf(row)
-  const { manifest, bytes, hash } = await archives.open(home, row.backupId)
+  const { manifest, bytes, hash } = await archives.open(home, row.backupId, row.manifestHash)
   return {
     manifest: bytes,
     hash,

@@ -1,5 +1,4 @@
-import { scheduleInForce } from "../../core/backup/schedule.ts"
-import { TIERS } from "../../core/ids.ts"
+import { schedulePeriods } from "../../core/backup/schedule.ts"
 import { JOB_KINDS } from "../../core/job/job.ts"
 import { backupFigures, jobFigures } from "../../db/system-backups.ts"
 import { type Route, type RouteReply, route } from "../http/route.ts"
@@ -30,13 +29,8 @@ const linesOf = ({ name, help, label, values }: Metric): string[] => {
 
 const textOf = (metrics: readonly Metric[]): string => `${metrics.flatMap(linesOf).join("\n")}\n`
 
-const tierHours = (): Record<string, number> => ({
-  "": scheduleInForce(null, null).everyHours,
-  ...Object.fromEntries(TIERS.map((tier) => [tier, scheduleInForce(tier, null).everyHours])),
-})
-
 const metricsOf = async ({ system }: ManageDeps): Promise<Metric[]> => {
-  const backups = await backupFigures(system, tierHours())
+  const backups = await backupFigures(system, schedulePeriods())
   const jobs = new Map((await jobFigures(system)).map((figures) => [figures.kind, figures]))
   const byKind = (what: "queued" | "running" | "dead" | "waitedSeconds") =>
     new Map(JOB_KINDS.map((kind) => [kind, jobs.get(kind)?.[what] ?? 0]))

@@ -28,7 +28,7 @@ export const composeAdvance = (
   overrides: Overrides = {},
 ): AdvancePlatform => {
   const settings = readSettings(variables, REQUIRED)
-  const basics = composeBasics("advance", overrides)
+  const basics = composeBasics("advance", overrides, variables)
   const db = openDatabase({ url: settings.databaseUrl, applicationName: "hotswap-advance", max: 4 })
   const system = openDatabase({
     url: settings.databaseSystemUrl,

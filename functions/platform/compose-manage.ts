@@ -64,7 +64,7 @@ export const composeManage = (
   overrides: Overrides & { ids?: Ids } = {},
 ): ManagePlatform => {
   const settings = readSettings(variables, REQUIRED, WHEN_DEPLOYED)
-  const basics = composeBasics("manage", overrides)
+  const basics = composeBasics("manage", overrides, variables)
   const db = openDatabase({
     url: settings.databaseUrl,
     applicationName: "hotswap-manage",

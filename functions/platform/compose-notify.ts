@@ -31,7 +31,7 @@ export const composeNotify = (
     applicationName: "hotswap-notify-system",
     max: 1,
   })
-  const basics = composeBasics("notify", overrides)
+  const basics = composeBasics("notify", overrides, variables)
   return {
     ...basics,
     vault: composeKeys(variables, settings, { db, clock: basics.clock }).vault,

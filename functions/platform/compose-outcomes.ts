@@ -35,7 +35,7 @@ export const composeOutcomes = (
   overrides: Overrides = {},
 ): OutcomesPlatform => {
   const settings = readSettings(variables, REQUIRED, WHEN_DEPLOYED)
-  const basics = composeBasics("outcomes", overrides)
+  const basics = composeBasics("outcomes", overrides, variables)
   const db = openDatabase({
     url: settings.databaseUrl,
     applicationName: "hotswap-outcomes",

@@ -39,7 +39,7 @@ export const composeRead = (
   overrides: Overrides = {},
 ): ReadPlatform => {
   const settings = readSettings(variables, REQUIRED)
-  const basics = composeBasics("read", overrides)
+  const basics = composeBasics("read", overrides, variables)
   const db = openReader({
     url: settings.databaseReadUrl,
     applicationName: "hotswap-read",

@@ -41,7 +41,7 @@ export const composeRelay = (
   overrides: Overrides = {},
 ): RelayPlatform => {
   const settings = readSettings(variables, REQUIRED)
-  const basics = composeBasics("relay", overrides)
+  const basics = composeBasics("relay", overrides, variables)
   const reading = openDatabase({
     url: settings.databaseReadUrl,
     applicationName: "hotswap-relay-read",

@@ -2,6 +2,7 @@ import { type Background, createBackground } from "./background.ts"
 import { type CachePort, createCache } from "./cache.ts"
 import { type Clock, systemClock } from "./clock.ts"
 import { jsonLog, type Log } from "./log.ts"
+import { type Metrics, metricsOf } from "./metric-log.ts"
 import type { RedisSender, SenderOptions } from "./redis-sender.ts"
 import { noTrace, type Trace } from "./tracing.ts"
 
@@ -11,6 +12,8 @@ export interface Basics {
   log: Log
   trace: Trace
   background: Background
+  /** Absent: nobody makes metrics of what is told. */
+  metrics?: Metrics | undefined
 }
 
 /** What a host or a test puts in the place of the usual. */
@@ -19,9 +22,14 @@ export interface Overrides {
   log?: Log
   trace?: Trace
   background?: Background
+  metrics?: Metrics
 }
 
-export const composeBasics = (functionName: string, overrides: Overrides): Basics => {
+export const composeBasics = (
+  functionName: string,
+  overrides: Overrides,
+  variables: Readonly<Record<string, string | undefined>>,
+): Basics => {
   const clock = overrides.clock ?? systemClock
   const log = overrides.log ?? jsonLog({ clock, functionName })
   return {
@@ -29,6 +37,7 @@ export const composeBasics = (functionName: string, overrides: Overrides): Basic
     log,
     trace: overrides.trace ?? noTrace,
     background: overrides.background ?? createBackground(log),
+    metrics: overrides.metrics ?? metricsOf(variables, clock),
   }
 }
 

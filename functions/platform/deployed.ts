@@ -30,11 +30,26 @@ const weaknessOf = (secret: string): string | null => {
   return null
 }
 
+const weakestOf = (secrets: string): string | null =>
+  secrets.split(",").reduce<string | null>((weakness, each) => weakness ?? weaknessOf(each), null)
+
 const passwordWeakness = (text: string): string | null => {
   const password = URL.parse(text)?.password
   return password === undefined || !FAMILIAR_PASSWORDS.has(decodeURIComponent(password).toLowerCase())
     ? null
     : "holds no password, or one that anybody would try"
+}
+
+const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"])
+
+/** The driver encrypts only when asked, and looks whom it speaks to only when asked for that. */
+const databaseWeakness = (text: string): string | null => {
+  const weakness = passwordWeakness(text)
+  if (weakness !== null) return weakness
+  const url = URL.parse(text)
+  return url === null || LOOPBACK.has(url.hostname) || url.searchParams.get("sslmode") === "verify-full"
+    ? null
+    : "does not ask for sslmode=verify-full: whoever is on the way could read along, or answer in the database's place"
 }
 
 const inTheClear = (text: string): string | null =>
@@ -59,12 +74,13 @@ const issuersIn = (text: string): readonly JwtIssuer[] => {
 }
 
 const CHECKS: Readonly<Record<string, (text: string) => string | null>> = {
-  DATABASE_URL: passwordWeakness,
-  DATABASE_READ_URL: passwordWeakness,
-  DATABASE_SYSTEM_URL: passwordWeakness,
+  DATABASE_OWNER_URL: databaseWeakness,
+  DATABASE_URL: databaseWeakness,
+  DATABASE_READ_URL: databaseWeakness,
+  DATABASE_SYSTEM_URL: databaseWeakness,
   UPSTASH_REDIS_REST_URL: inTheClear,
   UPSTASH_REDIS_REST_TOKEN: weaknessOf,
-  HOTSWAP_EDGE_SECRET: weaknessOf,
+  HOTSWAP_EDGE_SECRET: weakestOf,
   HOTSWAP_ADMIN_TOKEN: weaknessOf,
   HOTSWAP_JWT_ISSUERS: keysInTheClear,
   HOTSWAP_BLOB_ENDPOINT: inTheClear,

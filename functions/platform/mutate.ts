@@ -19,6 +19,7 @@ import type { Clock } from "./clock.ts"
 import { keepSecrets } from "./keys/keep-secrets.ts"
 import type { Vault } from "./keys/vault.ts"
 import type { Log } from "./log.ts"
+import type { Metrics } from "./metric-log.ts"
 import { type Pacer, pace } from "./pacer.ts"
 import { policyIn } from "./policies.ts"
 import { type Idempotency, replayOf } from "./replay.ts"
@@ -36,6 +37,8 @@ export interface MutatePlatform {
   pacer?: Pacer | undefined
   /** Absent where nothing secret is ever written. */
   vault?: Vault | undefined
+  /** Absent: nobody makes metrics of what is told. */
+  metrics?: Metrics | undefined
 }
 
 /** A reply whose fields named in `stamps` get the time of the commit. */
@@ -230,6 +233,15 @@ const publish = async (platform: MutatePlatform, where: Where, mark: string): Pr
   }
 }
 
+/** Rollouts that nobody asked to be taken back: the gate or a signal did, or whoever paced them failed. */
+const countTakenBack = ({ metrics }: MutatePlatform, { audit }: Commit): void => {
+  const taken = audit.filter(
+    ({ action, detail }) =>
+      action === "change.rolled_back" && (detail?.reason === "unhealthy" || detail?.reason === "timed_out"),
+  )
+  if (taken.length > 0) metrics?.tell({ RolloutsTakenBack: taken.length })
+}
+
 /**
  * The one way anything about a scope × environment is altered: load, decide, commit; after a conflict
  * once more with the scope locked, so that the second time can only succeed or be refused for a reason.
@@ -250,7 +262,10 @@ const mutateNow = async (platform: MutatePlatform, mutation: Mutation): Promise<
   const mark = outcome.kind === "committed" ? outcome.mark : null
   if (mark !== null)
     platform.background.waitUntil(unhurried(() => publish(platform, { scope, environment }, mark)))
-  if (outcome.kind === "committed") pace(platform, outcome.decided.commit)
+  if (outcome.kind === "committed") {
+    pace(platform, outcome.decided.commit)
+    countTakenBack(platform, outcome.decided.commit)
+  }
   return outcome
 }
 

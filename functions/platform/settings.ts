@@ -38,6 +38,15 @@ const atLeast =
     return text
   }
 
+const EDGE_SECRETS_MAX = 2
+
+/** One, or two with a comma between: the next, and the one that is not known to all yet. */
+const edgeSecrets = (text: string): string => {
+  const secrets = text.split(",")
+  if (secrets.length > EDGE_SECRETS_MAX) throw new Error(`holds more than ${EDGE_SECRETS_MAX} secrets`)
+  return secrets.map(atLeast(20)).join(",")
+}
+
 const ADMIN_TOKEN_LENGTH = 20
 /** What an Authorization header can carry, and is not taken for a reader token. */
 const ADMIN_TOKEN = /^(?!hsr_)[\x21-\x7e]{1,8192}$/
@@ -181,6 +190,8 @@ const kmsAlias = (text: string): string => {
 }
 
 const SETTINGS = {
+  /** Only of what migrates. */
+  databaseOwnerUrl: { variable: "DATABASE_OWNER_URL", parse: postgresUrl },
   databaseUrl: { variable: "DATABASE_URL", parse: postgresUrl },
   databaseReadUrl: { variable: "DATABASE_READ_URL", parse: postgresUrl },
   databaseSystemUrl: { variable: "DATABASE_SYSTEM_URL", parse: postgresUrl },
@@ -188,7 +199,7 @@ const SETTINGS = {
   redisToken: { variable: "UPSTASH_REDIS_REST_TOKEN", parse: atLeast(1) },
   readerKeys: { variable: "HOTSWAP_READER_KEYS", parse: keySet },
   readerPublicKeys: { variable: "HOTSWAP_READER_PUBLIC_KEYS", parse: keySet },
-  edgeSecret: { variable: "HOTSWAP_EDGE_SECRET", parse: atLeast(20) },
+  edgeSecret: { variable: "HOTSWAP_EDGE_SECRET", parse: edgeSecrets },
   /** SHA-256 of the start-up token, hex: the token itself is not kept. */
   adminTokenHash: { variable: "HOTSWAP_ADMIN_TOKEN", parse: adminTokenHash },
   /** What paces rollouts on AWS; elsewhere a clock in the same process does. */

@@ -18,6 +18,7 @@ import { type ArmAnswer, bothOf, bothOfKey, type Entry, valueText } from "./entr
 import { createExternalIds, isExternalId } from "./external-ids.ts"
 import { createInternal } from "./internal.ts"
 import { answeredByOfrep, createOfrep } from "./ofrep.ts"
+import { withAgesTold } from "./pointer-ages.ts"
 import { createPointers } from "./pointers.ts"
 import { createPrincipals } from "./principals.ts"
 import { type Query, queryRefusal, readQuery } from "./query.ts"
@@ -92,7 +93,11 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
   const builder = createPointerBuilder({ reading, clock })
   const ttlMs = settings.cacheTtlSeconds * 1_000
   const memoryCharacters = settings.viewMemoryMebibytes * 1_024 * 1_024
-  const pointers = createPointers({ clock, log, trace, background, cache, builder, ttlMs, memoryCharacters })
+  const pointers = withAgesTold(
+    createPointers({ clock, log, trace, background, cache, builder, ttlMs, memoryCharacters }),
+    clock,
+    platform.metrics,
+  )
   const principals = createPrincipals({
     clock,
     log,

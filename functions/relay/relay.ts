@@ -4,6 +4,7 @@ import { clearMark, purgeIdempotency, purgeOld, takeMarks } from "../../db/syste
 import type { RelayPlatform } from "../platform/compose-relay.ts"
 import { eraseDue } from "../platform/erasing.ts"
 import { dropOld, makeCheckpoints } from "./checkpoints.ts"
+import { readFigures } from "./figures.ts"
 import { resealAged } from "./reseal.ts"
 
 /** What was done with the marks that commits left. */
@@ -45,6 +46,7 @@ const FORGET_PAUSE_MS = 60_000
 const SIGN_EVERY_MS = 20_000
 const ERASE_EVERY_MS = 10_000
 const RESEAL_EVERY_MS = 60_000
+const TELL_EVERY_MS = 60_000
 
 /** Makes late what a committing function could not make at once. */
 export const createRelay = (platform: RelayPlatform): Relay => {
@@ -120,6 +122,14 @@ export const createRelay = (platform: RelayPlatform): Relay => {
   const eraseInTime = inTime(ERASE_EVERY_MS, eraseDeleted, "what was deleted could not be erased")
   const resealInTime = inTime(RESEAL_EVERY_MS, reseal, "secrets could not be sealed anew")
 
+  const tellFigures = async (): Promise<object> => {
+    if (!platform.metrics) return {}
+    const figures = await readFigures(system, clock)
+    platform.metrics.tell(figures)
+    return figures
+  }
+  const tellInTime = inTime(TELL_EVERY_MS, tellFigures, "how everything goes could not be told")
+
   return {
     signChains,
     eraseDeleted,
@@ -130,6 +140,7 @@ export const createRelay = (platform: RelayPlatform): Relay => {
       signInTime()
       eraseInTime()
       resealInTime()
+      tellInTime()
       const marks = await takeMarks(system, BATCH + failing)
       let published = 0
       let failed = 0

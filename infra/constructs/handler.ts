@@ -1,5 +1,5 @@
 import { Duration } from "aws-cdk-lib"
-import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam"
+import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam"
 import type { IKey } from "aws-cdk-lib/aws-kms"
 import { Architecture, Runtime } from "aws-cdk-lib/aws-lambda"
 import { NodejsFunction } from "aws-cdk-lib/aws-lambda-nodejs"
@@ -16,7 +16,7 @@ interface HandlerProps {
   environment: Record<string, string>
 }
 
-/** One folder of `functions/`, deployed: its code, its log and a role that may write that log and nothing else. */
+/** One folder of `functions/`, deployed: its code, its log and a role that may write that log, open its settings and nothing else. */
 export class Handler extends Construct {
   readonly fn: NodejsFunction
 
@@ -31,6 +31,8 @@ export class Handler extends Construct {
     // A role of our own: the managed one may write every log of the account.
     const role = new Role(this, "Role", { assumedBy: new ServicePrincipal("lambda.amazonaws.com") })
     log.grantWrite(role)
+    // Lambda opens the settings in the function's own name.
+    role.addToPolicy(new PolicyStatement({ actions: ["kms:Decrypt"], resources: [key.keyArn] }))
     this.fn = new NodejsFunction(this, "Function", {
       entry: entryOf(name),
       projectRoot: ROOT,

@@ -28,7 +28,8 @@ export class StageSecrets extends Construct {
 
   /**
    * A reference that CloudFormation resolves while deploying, so that no template, repository or build log holds
-   * the value and no function needs permission to read secrets. A rotated secret takes effect with the next deployment.
+   * the value and no function needs permission to read secrets. What was altered takes effect with the next deployment
+   * that raises `credentialsRevision`.
    */
   reference<Name extends SecretName>(name: Name, field: (typeof SECRETS)[Name][number]): string {
     return this.#secret(name).secretValueFromJson(field).unsafeUnwrap()

@@ -14,6 +14,7 @@ import {
 } from "../constructs/backup-bucket.ts"
 import { BackupQueue } from "../constructs/backup-queue.ts"
 import { Door } from "../constructs/door.ts"
+import { EdgeIdentity } from "../constructs/edge-identity.ts"
 import { Handler } from "../constructs/handler.ts"
 import { Rollout, rolloutArn } from "../constructs/rollout.ts"
 import { StageSecrets } from "../constructs/secrets.ts"
@@ -107,10 +108,12 @@ export class ServiceStack extends Stack {
       ...this.#handingOver(),
     })
 
+    const edge = new EdgeIdentity(this, "Edge", { settings, key: this.#key })
     // A view of three full layers, or a change with what was there before, is beyond the 6 MB that Lambda buffers.
-    new Door(this, "ReadDoor", read.fn, InvokeMode.RESPONSE_STREAM)
-    new Door(this, "ManageDoor", manage.fn, InvokeMode.RESPONSE_STREAM)
-    new Door(this, "OutcomesDoor", outcomes.fn, InvokeMode.BUFFERED)
+    const streamed = InvokeMode.RESPONSE_STREAM
+    new Door(this, "ReadDoor", { fn: read.fn, invokeMode: streamed, onlyFor: edge })
+    new Door(this, "ManageDoor", { fn: manage.fn, invokeMode: streamed })
+    new Door(this, "OutcomesDoor", { fn: outcomes.fn, invokeMode: InvokeMode.BUFFERED, onlyFor: edge })
     new Rollout(this, "Rollout", { settings, key: this.#key, advance: advance.fn })
     for (const submitter of [manage, backup])
       this.#mayPace(submitter, "states:StartExecution", "states:SendTaskSuccess")
@@ -141,6 +144,8 @@ export class ServiceStack extends Stack {
     return {
       HOTSWAP_ENVIRONMENTS: this.#settings.environments.join(","),
       HOTSWAP_CACHE_TTL_SECONDS: String(this.#settings.cacheTtlSeconds),
+      // Read by nobody: CloudFormation looks secrets up again only for a function that is otherwise altered.
+      HOTSWAP_CREDENTIALS_REVISION: String(this.#settings.credentialsRevision),
       UPSTASH_REDIS_REST_URL: this.#secrets.reference("redis", "url"),
       UPSTASH_REDIS_REST_TOKEN: this.#secrets.reference("redis", "token"),
     }

@@ -93,8 +93,12 @@ export interface Archives {
   prepare(source: ScopeId): Promise<void>
   /** Writes the manifest last. One of that id that is there already is what is returned, and nothing is written. */
   write(archive: ArchiveToWrite): Promise<WrittenArchive>
-  /** Throws Refusal ARCHIVE_NOT_FOUND, _DAMAGED, _NEWER, _TOO_LARGE, _KEY_UNKNOWN. */
-  open(home: ScopeId, backupId: string): Promise<OpenArchive>
+  /**
+   * `hash`: of its manifest as it was listed. Whoever may write to the store can seal an archive for the key that this deployment
+   * receives with: only what is known of it tells it from the one that was there. Throws Refusal ARCHIVE_NOT_FOUND, _DAMAGED, _NEWER,
+   * _TOO_LARGE, _KEY_UNKNOWN.
+   */
+  open(home: ScopeId, backupId: string, hash?: string | null): Promise<OpenArchive>
   /** One that is not in the store, or not yet. */
   openManifest(sealed: Uint8Array): Promise<OpenManifest>
   /** Which there are; the database need not be there. */
@@ -135,14 +139,25 @@ export interface Archives {
 export const createArchives = (parts: { blobs: BlobStore; keys: ArchiveKeys; root?: string }): Archives => {
   const { blobs, keys, root = ARCHIVE_ROOT } = parts
 
-  const openedAs = async (home: ScopeId, backupId: string, bytes: Uint8Array): Promise<OpenedManifest> => {
+  const openedAs = async (
+    home: ScopeId,
+    backupId: string,
+    bytes: Uint8Array,
+    hash: string | null,
+  ): Promise<OpenedManifest> => {
+    if (hash !== null && hashOf(bytes) !== hash)
+      throw new Refusal("ARCHIVE_DAMAGED", "The manifest is another than the one that was listed.")
     const opened = await openSealedManifest(keys, bytes)
     checkHome(home, opened.manifest)
     if (opened.manifest.backupId === backupId) return opened
     throw new Refusal("ARCHIVE_DAMAGED", `The manifest is that of the archive ${opened.manifest.backupId}.`)
   }
 
-  const stored = async (home: ScopeId, backupId: string): Promise<OpenedManifest | null> => {
+  const stored = async (
+    home: ScopeId,
+    backupId: string,
+    hash: string | null = null,
+  ): Promise<OpenedManifest | null> => {
     const name = archiveName(root, home, backupId)
     const tried = new Set<string>()
     let first: Refusal | undefined
@@ -152,7 +167,7 @@ export const createArchives = (parts: { blobs: BlobStore; keys: ArchiveKeys; roo
       if (first && tried.has(hashOf(bytes))) throw first
       tried.add(hashOf(bytes))
       try {
-        return await openedAs(home, backupId, bytes)
+        return await openedAs(home, backupId, bytes, hash)
       } catch (error) {
         // Another location may have a whole one.
         if (!(error instanceof Refusal)) throw error
@@ -195,8 +210,8 @@ export const createArchives = (parts: { blobs: BlobStore; keys: ArchiveKeys; roo
       return { manifest, hash: hashOf(bytes), writtenBytes: written.writtenBytes + bytes.length }
     },
 
-    async open(home, backupId) {
-      const opened = isBackupId(backupId) ? await stored(home, backupId) : null
+    async open(home, backupId, hash = null) {
+      const opened = isBackupId(backupId) ? await stored(home, backupId, hash) : null
       if (opened === null)
         throw new Refusal(
           "ARCHIVE_NOT_FOUND",

@@ -1,26 +1,27 @@
-import { droppedOrigin, noteParts, originOf, signedNote } from "../../../core/audit/checkpoint.ts"
-import type { ScopeId } from "../../../core/ids.ts"
+import { droppedOrigin, noteText, originOf, signedNote } from "../../../core/audit/checkpoint.ts"
 import type { CheckpointSigner } from "../checkpoint-signer.ts"
 import type { Archives, OpenArchive } from "./archives.ts"
 
-/** Tables whose rows hold a note that the deployment they are from has signed. */
-const SIGNED = new Set(["audit_checkpoints", "audit_drops"])
+/** Tables whose rows hold a note that the deployment they are from has signed, by what it is called after. */
+const SIGNED: ReadonlyMap<string, (origin: string) => string> = new Map([
+  ["audit_checkpoints", (origin) => origin],
+  ["audit_drops", droppedOrigin],
+])
 
 /** The row with its note signed here. One that is no note of that chain stays what it is, and is found to be none. */
-const resigned = (row: string, source: ScopeId, signer: CheckpointSigner): string => {
+const resigned = (row: string, name: string, signer: CheckpointSigner): string => {
   const values = JSON.parse(row) as { note: string }
-  const parts = noteParts(values.note)
-  const origin = originOf(source)
-  if (parts === null || ![origin, droppedOrigin(origin)].includes(parts.name)) return row
-  const { name, text } = parts
+  const text = noteText(values.note, name)
+  if (text === null) return row
   return JSON.stringify({ ...values, note: signedNote(text, { name, ...signer.signText(text) }) })
 }
 
 const withNotes = (archive: OpenArchive, signer: CheckpointSigner): OpenArchive => ({
   ...archive,
   async *rows(table) {
-    for await (const row of archive.rows(table))
-      yield SIGNED.has(table) ? resigned(row, archive.manifest.source, signer) : row
+    const nameOf = SIGNED.get(table)
+    const name = nameOf?.(originOf(archive.manifest.source))
+    for await (const row of archive.rows(table)) yield name === undefined ? row : resigned(row, name, signer)
   },
 })
 
@@ -31,8 +32,8 @@ const withNotes = (archive: OpenArchive, signer: CheckpointSigner): OpenArchive 
  */
 export const countersigned = (archives: Archives, signer: CheckpointSigner | undefined): Archives => ({
   ...archives,
-  open: async (home, backupId) => {
-    const archive = await archives.open(home, backupId)
+  open: async (home, backupId, hash) => {
+    const archive = await archives.open(home, backupId, hash)
     return archive.unwrap && signer ? withNotes(archive, signer) : archive
   },
 })

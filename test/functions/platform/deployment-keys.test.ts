@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto"
 import type { JSONWebKeySet } from "jose"
 import { describe, expect, test } from "vitest"
-import { openNote, originOf, signedNote } from "../../../core/audit/checkpoint.ts"
+import { droppedOrigin, openNote, originOf, signedNote } from "../../../core/audit/checkpoint.ts"
 import { handOverText } from "../../../core/backup/hand-over.ts"
 import type { ScopeId } from "../../../core/ids.ts"
 import { type Archives, createArchives } from "../../../functions/platform/archive/archives.ts"
@@ -150,6 +150,14 @@ describe("an archive for another deployment", () => {
   const [theirs, ours] = [checkpointSigner(keySet("ed25519")), checkpointSigner(keySet("ed25519"))]
   const text = `${originOf(ACME)}\n3\n${Buffer.alloc(32).toString("base64")}\nchain ${"0".repeat(64)}\nat 2026-05-01T11:00:00.000000Z\n`
   const note = signedNote(text, { name: originOf(ACME), ...theirs.signText(text) })
+  const droppedNote = (wish: string) =>
+    signedNote(wish, { name: droppedOrigin(originOf(ACME)), ...theirs.signText(wish) })
+  /** Texts that somebody would have signed by the deployment that takes the archive in. */
+  const wished = [
+    "hotswap-hand-over/1\n{}\n",
+    "hotswap-erasure/1\n",
+    text.replace("audit/acme", "audit/other"),
+  ]
   async function* rowsOf(rows: readonly object[]) {
     for (const row of rows) yield JSON.stringify(row)
   }
@@ -170,8 +178,13 @@ describe("an archive for another deployment", () => {
           rows: rowsOf([
             { size: 3, note },
             { size: 4, note: "no note" },
+            ...wished.map((wish) => ({
+              size: 5,
+              note: signedNote(wish, { name: originOf(ACME), ...theirs.signText(wish) }),
+            })),
           ]),
         },
+        { name: "audit_drops", rows: rowsOf(wished.map((wish) => ({ through: 2, note: droppedNote(wish) }))) },
       ],
     })
   const opening = (directory: string, handOverKey: JSONWebKeySet | null) =>
@@ -196,6 +209,11 @@ describe("an archive for another deployment", () => {
     expect(openNote(rows[0]!.note!, originOf(ACME), ours.keys)).toMatchObject({ size: 3 })
     expect(openNote(rows[0]!.note!, originOf(ACME), theirs.keys)).toBeNull()
     expect(rows[1]).toEqual({ size: 4, note: "no note" })
+    for (const [nth, wish] of wished.entries())
+      expect(rows[nth + 2]!.note).toBe(signedNote(wish, { name: originOf(ACME), ...theirs.signText(wish) }))
+    const drops: string[] = []
+    for await (const row of archive.rows("audit_drops")) drops.push((JSON.parse(row) as { note: string }).note)
+    expect(drops).toEqual(wished.map(droppedNote))
     for await (const row of archive.rows("tenants")) expect(row).toBe('{"tenant_id":"acme"}')
   })
 
