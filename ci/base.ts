@@ -13,7 +13,8 @@ const commitOf = async (name: string): Promise<string | null> => {
  * branch, the one before. Throws if that one is not there, as in a clone without history.
  */
 export const baseCommit = async (): Promise<string> => {
-  const asked = process.env.HOTSWAP_BASE
+  // GitHub says nothing but zeros of a branch that was not there before.
+  const asked = process.env.HOTSWAP_BASE?.replace(/^0+$/, "")
   const head = await commitOf("HEAD")
   const main = asked || ((await commitOf("origin/main")) ? "origin/main" : "main")
   const there = await commitOf(main)

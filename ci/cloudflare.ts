@@ -169,7 +169,7 @@ export const createCloudflare = (options: CloudflareOptions): Cloudflare => {
       const other = attached.find((one) => one.hostname === hostname && one.service !== service)
       if (other) throw new Error(`${hostname} belongs to the Worker ${other.service}: detach it there first`)
       if (attached.some((one) => one.hostname === hostname)) return
-      await call("PUT", "/workers/domains", { hostname, service, zone_name: await zoneNameOf(hostname) })
+      await call("PUT", "/workers/domains", { hostname, service })
     },
     hide: async (script) => {
       await call("POST", `/workers/scripts/${script}/subdomain`, { enabled: false, previews_enabled: false })

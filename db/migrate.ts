@@ -56,12 +56,13 @@ export const migrate = async (
     await ensureRole(sql, "hotswap_read", passwords.readPassword)
     await ensureRole(sql, "hotswap_system", passwords.systemPassword)
     const before = await countApplied(sql)
+    if (!before && firstEpoch !== undefined) await noteNew(sql)
     // Beside the schema, not in it: what is in `hotswap` is under the tenants' policies, without exception.
     await applyMigrations(drizzle(sql), {
       migrationsFolder: folder,
       migrationsSchema: "hotswap_migrations",
     })
-    if (before === null && firstEpoch !== undefined) await beginEpoch(sql, firstEpoch)
+    if (firstEpoch !== undefined) await beginEpoch(sql, firstEpoch)
     return ((await countApplied(sql)) ?? 0) - (before ?? 0)
   } finally {
     await sql.end({ timeout: 5 })
@@ -82,12 +83,25 @@ const countApplied = async (sql: postgres.Sql): Promise<number | null> => {
  */
 export const epochOf = (now: Date): number => Math.floor((now.getTime() - Date.UTC(2026)) / 1_000)
 
-/** Forced policies hold for the owner, too, and there is none that lets anybody write here. */
+/** Stands at the schema of the migrations until the epoch has begun, however many attempts that takes. */
+const NEW = "new: its epoch has not begun"
+
+const noteNew = (sql: postgres.Sql) =>
+  sql.begin(async (tx) => {
+    await tx`create schema if not exists hotswap_migrations`
+    await tx.unsafe(`comment on schema hotswap_migrations is '${NEW}'`)
+  })
+
+/** Once in a database's life. Forced policies hold for the owner, too, and there is none that lets anybody write here. */
 const beginEpoch = (sql: postgres.Sql, epoch: number) =>
   sql.begin(async (tx) => {
+    const [said] =
+      await tx`select obj_description('hotswap_migrations'::regnamespace, 'pg_namespace') = ${NEW} as "isNew"`
+    if (!said?.isNew) return
     await tx`alter table hotswap.epoch no force row level security`
     await tx`update hotswap.epoch set epoch = greatest(epoch, ${epoch})`
     await tx`alter table hotswap.epoch force row level security`
+    await tx`comment on schema hotswap_migrations is null`
   })
 
 // Every attribute is said, so that a role somebody made wider is narrowed again. SUPERUSER and BYPASSRLS cannot be

@@ -12,9 +12,10 @@ export interface LagFigures {
   deadDeliveries: number
 }
 
-const age = (at: string) => sql.raw(`greatest(0, coalesce(extract(epoch from clock_timestamp() - ${at}), 0))::float8`)
+const age = (at: string) =>
+  sql.raw(`greatest(0, coalesce(extract(epoch from clock_timestamp() - ${at}), 0))::float8`)
 
-/** Of all scopes together, by the database's clock. Each is answered from an index. */
+/** Of all scopes together, by the database's clock; reads what is open, and what settled within the hour, never all there is. */
 export const lagFigures = (system: Database): Promise<LagFigures> =>
   system.transaction(async ({ db }) => {
     const [row] = await db.execute<LagFigures & Record<string, unknown>>(sql`

@@ -13,9 +13,37 @@ export interface FunctionSize {
   concurrency?: number
 }
 
-export const HANDLERS = ["read", "manage", "outcomes", "advance", "relay", "notify", "backup"] as const
+export const HANDLERS = [
+  "read",
+  "manage",
+  "outcomes",
+  "advance",
+  "relay",
+  "notify",
+  "backup",
+  "migrate",
+] as const
 /** A folder under `functions/` with a `handler.ts`. */
 export type HandlerName = (typeof HANDLERS)[number]
+
+/** A PostgreSQL that this deployment makes, in a network of its own. */
+export interface AuroraSettings {
+  kind: "aurora"
+  /** In Aurora's units of about 2 GiB of memory each; what is used is paid. The most says how many may connect: 225 for each. */
+  capacityMin: number
+  capacityMax: number
+  /** Is there a second one, in another zone, that takes over within a minute? */
+  hasStandby: boolean
+  /** As it was at any second of so many days. What was erased is in there as long. */
+  restoreDays: number
+  /** One for each zone, or a cheaper one for both. */
+  natGateways: 1 | 2
+  /** No other network that this one is ever joined with may have the same addresses. */
+  cidr: string
+}
+
+/** `connection`: a PostgreSQL 18 anywhere that is reached over the internet; its URLs are in the secret `database`. */
+export type DatabaseSettings = AuroraSettings | { kind: "connection" }
 
 export interface BackupSettings {
   /** How long nobody can remove what was written. Not longer than an erasure may take to be complete. */
@@ -32,11 +60,14 @@ export interface BackupSettings {
 
 export interface StageSettings {
   stage: Stage
+  /** Or only by hand, then nothing else has a role for it. */
+  isDeployedByWorkflows: boolean
   /** In the order of promotion; the last is the one customers use. */
   environments: readonly string[]
   /** How long the cache keeps what nobody renews: read only while the database is down. */
   cacheTtlSeconds: number
   functions: Record<HandlerName, FunctionSize>
+  database: DatabaseSettings
   /** Raised whenever a secret of the stage was altered: functions are given what it holds by the deployment after. */
   credentialsRevision: number
   /**
@@ -59,6 +90,8 @@ export interface StageSettings {
   corsOrigins: readonly string[]
   /** Where the links in messages lead; `null`: they have none. */
   consoleUrl: string | null
+  /** Who is told by mail when an alarm goes off or is over; each confirms it once. Others subscribe to the topic. */
+  alarmMails: readonly string[]
   logRetention: RetentionDays
   /** What becomes of logs and keys when the stack is deleted. */
   removalPolicy: RemovalPolicy
@@ -84,6 +117,7 @@ const PRODUCTION_SIZES: StageSettings["functions"] = {
   relay: { memoryMb: 512, timeoutSeconds: 70, concurrency: 2 },
   notify: { memoryMb: 512, timeoutSeconds: 75, concurrency: 2 },
   backup: { memoryMb: 1769, timeoutSeconds: 900, concurrency: 14 },
+  migrate: { memoryMb: 512, timeoutSeconds: 900, concurrency: 1 },
 }
 
 /** An account that has never asked for more may run ten at once and reserve none of them. */
@@ -97,7 +131,31 @@ const withoutReservations = (sizes: StageSettings["functions"]): StageSettings["
     relay: free(sizes.relay),
     notify: free(sizes.notify),
     backup: free(sizes.backup),
+    migrate: free(sizes.migrate),
   }
+}
+
+/**
+ * All functions at once have up to 1,170 connections: `manage` 50 × 12, `outcomes` 20 × 11, `backup` 14 × 12, `read` 100 × 1, the
+ * rest fewer than 80.
+ */
+const AURORA: AuroraSettings = {
+  kind: "aurora",
+  capacityMin: 1,
+  capacityMax: 16,
+  hasStandby: true,
+  restoreDays: 7,
+  natGateways: 2,
+  cidr: "10.20.0.0/16",
+}
+const TRIAL_AURORA: AuroraSettings = {
+  ...AURORA,
+  capacityMin: 0.5,
+  capacityMax: 4,
+  hasStandby: false,
+  restoreDays: 1,
+  natGateways: 1,
+  cidr: "10.21.0.0/16",
 }
 
 /** Seven days, as an erasure begins seven days after a tenant was deleted. */
@@ -116,7 +174,9 @@ const ENVIRONMENTS = ["Development", "QA", "Staging", "Production"]
 export const SETTINGS: Record<Stage, StageSettings> = {
   dev: {
     stage: "dev",
+    isDeployedByWorkflows: false,
     environments: ENVIRONMENTS,
+    database: { kind: "connection" },
     cacheTtlSeconds: 300,
     credentialsRevision: 1,
     edgeKeys: [1],
@@ -129,12 +189,15 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     jwtIssuers: [],
     corsOrigins: [],
     consoleUrl: null,
+    alarmMails: [],
     logRetention: RetentionDays.ONE_WEEK,
     removalPolicy: RemovalPolicy.DESTROY,
   },
   staging: {
     stage: "staging",
+    isDeployedByWorkflows: true,
     environments: ENVIRONMENTS,
+    database: TRIAL_AURORA,
     cacheTtlSeconds: 300,
     credentialsRevision: 1,
     edgeKeys: [1],
@@ -147,12 +210,15 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     jwtIssuers: [],
     corsOrigins: [],
     consoleUrl: null,
+    alarmMails: [],
     logRetention: RetentionDays.ONE_MONTH,
     removalPolicy: RemovalPolicy.DESTROY,
   },
   prod: {
     stage: "prod",
+    isDeployedByWorkflows: true,
     environments: ENVIRONMENTS,
+    database: AURORA,
     cacheTtlSeconds: 300,
     credentialsRevision: 1,
     edgeKeys: [1],
@@ -165,6 +231,7 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     jwtIssuers: [],
     corsOrigins: [],
     consoleUrl: null,
+    alarmMails: [],
     logRetention: RetentionDays.ONE_YEAR,
     removalPolicy: RemovalPolicy.RETAIN,
   },

@@ -8,6 +8,7 @@ import { backups } from "../schema/backups.ts"
 import { tenants } from "../schema/tenants.ts"
 import { type TenantTx, withTenant } from "../tenant.ts"
 import { appendAudit } from "./audit.ts"
+import { heldSchedule } from "./backup-schedules.ts"
 
 /** What is known here of an archive. */
 export type BackupRow = Omit<typeof backups.$inferSelect, "tenantId" | "source"> & {
@@ -175,6 +176,8 @@ export const removeBackup = (
   audit: AuditBody,
 ): Promise<BackupRemoved> =>
   withTenant(database, scope, async (tx) => {
+    // Retention, which gives up others of them, holds it too: each sees what the other has left.
+    await heldSchedule(tx)
     // Locked together, in one order: of two who remove one each, the second sees what the first has left.
     const locked = await tx.db
       .select({ backupId: backups.backupId, isGood: sql<boolean>`${isGood}` })

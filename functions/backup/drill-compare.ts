@@ -45,17 +45,24 @@ const tellOf = async (rows: Rows): Promise<Told> => {
   const each = async (table: string, take: (row: JsonObject) => void): Promise<void> => {
     for await (const line of rows(table)) take(JSON.parse(line) as JsonObject)
   }
-  await each("chunks", (row) => told.chunks.set(member(row, "chunk_id") as ChunkId, member(row, "text")))
-  await each("releases", (row) =>
-    told.releases.set(member(row, "release_id"), row.manifest as unknown as Manifest),
-  )
-  await each("config_versions", (row) => told.versions.add(versionOf(row)))
   await each("pointers", (row) => {
     const environment = member(row, "environment")
     if (Number(row.seq) < (seqs.get(environment) ?? 0)) return
     seqs.set(environment, Number(row.seq))
     told.stable.set(environment, member(row, "stable") as ReleaseId)
   })
+  // Of all that ever was stable no more is held than what is.
+  const stable = new Set<string>(told.stable.values())
+  await each("releases", (row) => {
+    const id = member(row, "release_id") as ReleaseId
+    if (stable.has(id)) told.releases.set(id, row.manifest as unknown as Manifest)
+  })
+  const wanted = new Set<string>([...told.releases.values()].flatMap(({ chunks }) => chunks))
+  await each("chunks", (row) => {
+    const id = member(row, "chunk_id") as ChunkId
+    if (wanted.has(id)) told.chunks.set(id, member(row, "text"))
+  })
+  await each("config_versions", (row) => told.versions.add(versionOf(row)))
   return told
 }
 

@@ -6,6 +6,7 @@ import { backupIdOf, type ScopeId } from "../../core/ids.ts"
 import { BACKUPS } from "../../core/secret/place.ts"
 import { beginBackup, completeBackup, findBackup } from "../../db/queries/backups.ts"
 import { withTenant } from "../../db/tenant.ts"
+import { permit } from "../http/permit.ts"
 import { createArchives } from "../platform/archive/archives.ts"
 import type { BackupPlatform } from "../platform/compose-backup.ts"
 import {
@@ -21,6 +22,7 @@ import type { KeyRing } from "../platform/keys/key-ring.ts"
 import { putSomewhere } from "../platform/put-somewhere.ts"
 import { doneOf } from "./create.ts"
 import { exportScope, type RowsMapped } from "./export.ts"
+import { ownerNow } from "./job-owner.ts"
 import type { Work } from "./work.ts"
 
 interface DataKeyRow {
@@ -88,6 +90,7 @@ export const handOverWork =
   (platform: BackupPlatform): Work =>
   async ({ job, progress, signal, hold }) => {
     const { scope } = job
+    permit(await ownerNow(platform, job), "backup.hand_over", { scope, environment: null })
     const backupId = String(job.params.backupId)
     const to = String(job.params.receivingKey)
     const { db, blobs, keyRing } = platform

@@ -27,7 +27,7 @@ export const ownerNow = async (
   const found = await findToken(db, kept.scope, kept.tokenId)
   const token = found && keptToken(found.token, kept.scope)
   if (!token || token.revokedAt !== null)
-    throw new Refusal("FORBIDDEN", `The token of ${subject} that asked for this is not there any more.`)
+    throw new Refusal("FORBIDDEN", "The token that asked for this is not there any more.")
   const { tenants, environment } = token
   return { subject, tokenId, ancestors, roles: token.roles, tenants, environment }
 }

@@ -30,6 +30,8 @@ interface Params {
   /** With its scope. None: what the scope's own history tells. */
   backupId?: string
   target: ScopeId
+  /** When it was asked for, the target was not here: one that is by now, be it of an earlier attempt, is left as it is. */
+  isNew?: boolean
   /** Of a tenant that is made. */
   newName?: string
   asOf?: Instant
@@ -53,7 +55,9 @@ const restoreHere = async (
   const patient = { ...platform, db: platform.bulk }
   const wanted = from ? await wantedOfArchive(patient, from, environments, asOf) : wantedAsOf(patient, asOf!)
   const at = asOf ?? from!.manifest.at
-  const comment = from ? `Restores ${params.backupId} as of ${at}` : `Restores what was stable at ${at}`
+  // Whose backup it was is nothing for another tenant to know.
+  const named = from?.manifest.source === target ? params.backupId : "a backup"
+  const comment = from ? `Restores ${named} as of ${at}` : `Restores what was stable at ${at}`
   const restored = await restoreInto(
     patient,
     { scope: target, environments, wanted, comment, dryRun, owner },
@@ -139,9 +143,9 @@ export const restoreWork =
   (platform: RestorePlatform & NewPlatform): Work =>
   async (context) => {
     const params = context.job.params as unknown as Params
-    const { backupId, target } = params
-    const isHere = backupId === undefined || (await isTenantHere(platform.db, target as TenantId))
-    const restore = isHere ? restoreHere : restoreNew
+    const { backupId, target, isNew = false } = params
+    const isHere = async () => backupId === undefined || (await isTenantHere(platform.db, target as TenantId))
+    const restore = !isNew && (await isHere()) ? restoreHere : restoreNew
     return { kind: "done", result: await restore(platform, params, context) }
   }
 

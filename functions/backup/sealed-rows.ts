@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto"
 import { type ArchiveRow, invalid } from "../../core/backup/rows.ts"
 import type { ScopeId, TenantId } from "../../core/ids.ts"
 import type { JsonObject } from "../../core/json.ts"
-import { CHANNELS, placeBytes } from "../../core/secret/place.ts"
+import { BACKUPS, CHANNELS, placeBytes } from "../../core/secret/place.ts"
 import type { KeyRing } from "../platform/keys/key-ring.ts"
 import { KEY_BYTES, NotOpened, open, seal } from "../platform/keys/sealing.ts"
 
@@ -54,6 +54,9 @@ export const sealedRows = (
   return {
     learn: async ({ table, nth, values }) => {
       const { realm, generation } = values as { realm: string; generation: number }
+      // Whoever brought it knows it: they would open, and could make, every archive of the tenant from here on.
+      if (foreign && realm === BACKUPS)
+        throw invalid(table, nth, "it brings a key along that seals archives of another deployment's")
       const wrapped = { bytes: bytesOf(values.wrapped), by: values.wrapped_by as string }
       try {
         keys.set(

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi"
-import type { Principal } from "../../core/access.ts"
+import { type Principal, sees } from "../../core/access.ts"
 import { Refusal } from "../../core/errors.ts"
 import { jobIdOf, parseJobId, type ScopeId } from "../../core/ids.ts"
 import { JOB_KINDS, JOB_STATES, type Job } from "../../core/job/job.ts"
@@ -77,6 +77,10 @@ export const jobNamed = (text: string): { scope: ScopeId; uuid: string } => {
 /** Who sees all jobs of a tenant, rather than their own. */
 export const seesAllJobs = ({ roles }: Principal): boolean =>
   roles.includes("tenant_admin") || roles.includes("platform_admin")
+
+/** A job that does something to another tenant tells of that one, too: only who sees it is shown the job. */
+export const seesTarget = (principal: Principal, { scope, params: { target } }: Job): boolean =>
+  typeof target !== "string" || target === scope || sees(principal, target as ScopeId)
 
 const startedReply = (job: Job) => ({
   status: 202,

@@ -6,7 +6,7 @@ import { decodeCursor, encodeCursor } from "../http/cursor.ts"
 import { json, type Route, route } from "../http/route.ts"
 import { isUuid } from "./channel-parts.ts"
 import type { ManageDeps } from "./deps.ts"
-import { JobShown, jobNamed, jobNotFound, seesAllJobs, showJob } from "./job-parts.ts"
+import { JobShown, jobNamed, jobNotFound, seesAllJobs, seesTarget, showJob } from "./job-parts.ts"
 import { scopeNamed } from "./parse.ts"
 import { audited, conflict, remembered, replayed } from "./remember.ts"
 import { Paging, page } from "./shapes.ts"
@@ -34,8 +34,8 @@ const jobSeen = async (
 ): Promise<Job> => {
   const { scope, uuid } = jobNamed(text)
   const job = await findJob(deps.db, scope, uuid)
-  if (!job || !(seesAllJobs(principal) || job.createdBy.subject === principal.subject))
-    throw jobNotFound(text)
+  const isShown = job && (seesAllJobs(principal) || job.createdBy.subject === principal.subject)
+  if (!isShown || !seesTarget(principal, job)) throw jobNotFound(text)
   return job
 }
 
@@ -83,7 +83,7 @@ const listRoute = (deps: ManageDeps): Route =>
       const shown = rows.slice(0, limit)
       const last = rows.length > limit ? shown.at(-1) : undefined
       return json(200, {
-        items: shown.map(showJob),
+        items: shown.filter((job) => seesTarget(principal, job)).map(showJob),
         nextCursor: last ? encodeCursor(LIST, [last.jobId]) : null,
       })
     },

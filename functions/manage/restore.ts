@@ -109,7 +109,8 @@ const backupRoute = (deps: ManageDeps): Route =>
       const named = body.targetTenantId ?? row.source
       const target = await scopeNamed(named, principal, deps.findExternal)
       const environments = environmentsNamed(deps, body.environments)
-      if (await isTenantHere(deps.db, target as TenantId)) {
+      const isHere = await isTenantHere(deps.db, target as TenantId)
+      if (isHere) {
         if (isTenant(target) && (await findTenant(deps.db, target)) === null) throw tenantNotFound(target)
         if (body.newName !== undefined) throw unfit("newName", `${target} is there, and keeps its name.`)
         permit(principal, "backup.restore", { scope: target, environment: onlyOf(environments) })
@@ -121,6 +122,7 @@ const backupRoute = (deps: ManageDeps): Route =>
       const wish = {
         backupId: params.backupId,
         target,
+        ...(!isHere && { isNew: true }),
         ...(body.newName !== undefined && { newName: body.newName }),
         ...(body.asOf !== undefined && { asOf: pastInstant(deps, body.asOf) }),
         ...(environments && { environments }),

@@ -29,6 +29,8 @@ export interface BlobPage {
   after?: string | undefined
   /** 1,000 if it is not said. */
   limit?: number | undefined
+  /** Of several locations, each must answer: for whoever removes what is not listed, or all that is. */
+  isComplete?: boolean | undefined
 }
 
 export interface BlobNames {
@@ -72,10 +74,14 @@ export const checkBlobSize = (name: string, bytes: number): void => {
 }
 
 /** All names below a folder, page by page. */
-export async function* blobNames(store: Pick<BlobStore, "list">, folder: string): AsyncGenerator<string> {
+export async function* blobNames(
+  store: Pick<BlobStore, "list">,
+  folder: string,
+  { isComplete = false }: Pick<BlobPage, "isComplete"> = {},
+): AsyncGenerator<string> {
   let after: string | undefined
   for (;;) {
-    const page = await store.list(folder, { after })
+    const page = await store.list(folder, { after, isComplete })
     yield* page.names
     if (page.after === null) return
     after = page.after

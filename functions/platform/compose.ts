@@ -28,7 +28,7 @@ export interface Overrides {
 export const composeBasics = (
   functionName: string,
   overrides: Overrides,
-  variables: Readonly<Record<string, string | undefined>>,
+  variables: Readonly<Record<string, string | undefined>> = {},
 ): Basics => {
   const clock = overrides.clock ?? systemClock
   const log = overrides.log ?? jsonLog({ clock, functionName })

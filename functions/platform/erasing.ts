@@ -21,6 +21,7 @@ import type { CachePort } from "./cache.ts"
 import type { CheckpointSigner } from "./checkpoint-signer.ts"
 import type { Clock } from "./clock.ts"
 import type { Log } from "./log.ts"
+import { stagedName } from "./staged-imports.ts"
 
 export interface ErasingDeps {
   /** As the role that may destroy what is due. */
@@ -66,8 +67,12 @@ const shredded = async ({ system, shred }: ErasingDeps, tenantId: TenantId): Pro
   if (counts) await addOutside(system, tenantId, counts)
 }
 
-/** Below the root: of a tenant's own archives, and of those made for another deployment. */
-const foldersOf = (tenantId: TenantId): string[] => [`${ARCHIVE_ROOT}/${tenantId}`, `hand-overs/${tenantId}`]
+/** Below the root: of a tenant's own archives, of those that were coming back, and of those made for another deployment. */
+const foldersOf = (tenantId: TenantId): string[] => [
+  `${ARCHIVE_ROOT}/${tenantId}`,
+  `imports/${tenantId}`,
+  `hand-overs/${tenantId}`,
+]
 
 /**
  * Counted before they go and never less than before, so that being killed in between counts nothing twice and forgets nothing.
@@ -77,10 +82,14 @@ const unarchived = async ({ system, db, backups }: ErasingDeps, tenantId: Tenant
   if (!backups) return
   const names: string[] = []
   for (const folder of foldersOf(tenantId))
-    for await (const name of blobNames(backups, folder)) names.push(name)
+    for await (const name of blobNames(backups, folder, { isComplete: true })) names.push(name)
   const own = names.filter((name) => name.startsWith(`${archivesFolder(ARCHIVE_ROOT, tenantId)}/`)).length
   const foreign = await giveUpForeign(db, tenantId)
-  for (const backupId of foreign) names.push(archiveName(ARCHIVE_ROOT, PLATFORM, backupId))
+  for (const backupId of foreign) {
+    names.push(archiveName(ARCHIVE_ROOT, PLATFORM, backupId))
+    const staged = stagedName(PLATFORM, backupId)
+    if (await backups.get(staged)) names.push(staged)
+  }
   if (names.length === 0) return
   await atLeastOutside(system, tenantId, { archives: own + foreign.length, archiveBlobs: names.length })
   let locked = 0

@@ -5,7 +5,7 @@ export const METRIC_UNITS = {
   /** How long the oldest move has waited to be published. */
   OutboxAge: "Seconds",
   OutboxMarks: "Count",
-  /** By how much the change is late that the clock should have looked at longest ago. */
+  /** By how much the change is late that is latest. */
   DueChangeAge: "Seconds",
   /** The like for messages that are to be tried again. */
   DueDeliveryAge: "Seconds",

@@ -17,19 +17,21 @@ interface BackupQueueProps {
 /** Wakes whoever does jobs, so many at once as the database has room for. Messages hold a job's id and nothing else. */
 export class BackupQueue extends Construct {
   readonly queue: Queue
+  /** What has failed too often. */
+  readonly dead: Queue
   readonly #settings: StageSettings
 
   constructor(scope: Construct, id: string, { settings }: BackupQueueProps) {
     super(scope, id)
     this.#settings = settings
     const common = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true }
-    const dead = new Queue(this, "Dead", { ...common, retentionPeriod: Duration.days(14) })
+    this.dead = new Queue(this, "Dead", { ...common, retentionPeriod: Duration.days(14) })
     this.queue = new Queue(this, "Queue", {
       ...common,
       // A message that is being worked on is shown to nobody else.
       visibilityTimeout: Duration.seconds(settings.functions.backup.timeoutSeconds + SPARE_SECONDS),
       retentionPeriod: Duration.days(4),
-      deadLetterQueue: { queue: dead, maxReceiveCount: RECEIVES_MAX },
+      deadLetterQueue: { queue: this.dead, maxReceiveCount: RECEIVES_MAX },
     })
   }
 

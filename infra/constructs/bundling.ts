@@ -18,11 +18,25 @@ export const BUNDLING: BundlingOptions = {
   mainFields: ["module", "main"],
 }
 
-/** Files under `node_modules` that a function reads while it runs, and that no bundler can see. */
-export const FILES_ALONGSIDE: Partial<Record<HandlerName, readonly string[]>> = {
-  manage: ["package.json", "swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"].map(
-    (file) => `swagger-ui-dist/${file}`,
-  ),
+const MIGRATIONS_FOLDER = "db/migrations"
+/** The SQL that the function `migrate` takes along. */
+export const MIGRATIONS = join(ROOT, MIGRATIONS_FOLDER)
+
+/** A file or folder of the project's that a function reads while it runs, and where that is beside its code. */
+interface Alongside {
+  from: string
+  to: string
+}
+
+const ofPackage = (file: string): Alongside => {
+  const path = `node_modules/swagger-ui-dist/${file}`
+  return { from: path, to: path }
+}
+
+/** What no bundler can see. */
+export const FILES_ALONGSIDE: Partial<Record<HandlerName, readonly Alongside[]>> = {
+  manage: ["package.json", "swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"].map(ofPackage),
+  migrate: [{ from: MIGRATIONS_FOLDER, to: "migrations" }],
 }
 
 /** The bundling of one function, with the files it reads copied beside its code. */
@@ -32,9 +46,9 @@ export const bundlingOf = (handler: HandlerName): BundlingOptions => ({
     beforeInstall: () => [],
     beforeBundling: () => [],
     afterBundling: (inputFolder, outputFolder) =>
-      (FILES_ALONGSIDE[handler] ?? []).flatMap((file) => {
-        const target = join(outputFolder, "node_modules", file)
-        return [`mkdir -p ${dirname(target)}`, `cp ${join(inputFolder, "node_modules", file)} ${target}`]
+      (FILES_ALONGSIDE[handler] ?? []).flatMap(({ from, to }) => {
+        const target = join(outputFolder, to)
+        return [`mkdir -p ${dirname(target)}`, `cp -R ${join(inputFolder, from)} ${target}`]
       }),
   },
 })

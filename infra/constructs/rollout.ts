@@ -17,6 +17,8 @@ interface RolloutProps {
 
 /** The state machine that paces changes: an execution for each, which asks `advance` and nobody else. */
 export class Rollout extends Construct {
+  readonly machine: StateMachine
+
   constructor(scope: Construct, id: string, { settings, key, advance }: RolloutProps) {
     super(scope, id)
     const stack = Stack.of(this)
@@ -30,7 +32,7 @@ export class Rollout extends Construct {
       new PolicyStatement({ actions: ["lambda:InvokeFunction"], resources: [advance.functionArn] }),
     )
     const definition = rolloutDefinition({ functionArn: advance.functionArn, partition: stack.partition })
-    new StateMachine(this, "Machine", {
+    this.machine = new StateMachine(this, "Machine", {
       stateMachineName: rolloutName(settings),
       stateMachineType: StateMachineType.STANDARD,
       definitionBody: DefinitionBody.fromString(stack.toJsonString(definition)),

@@ -4,7 +4,8 @@ import type { Stage } from "../settings.ts"
 
 /** Each secret with the fields of its JSON. They are put there once, by hand; this stack only refers to them. */
 const SECRETS = {
-  database: ["appUrl", "readUrl", "systemUrl"],
+  /** Only of a stage whose database is made elsewhere. */
+  database: ["ownerUrl", "appUrl", "readUrl", "systemUrl"],
   redis: ["url", "token"],
   "reader-keys": ["private", "public"],
   "audit-key": ["private", "public"],

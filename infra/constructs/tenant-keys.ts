@@ -7,8 +7,15 @@ import type { Handler } from "./handler.ts"
 /** What the aliases of a stage's keys begin with: one key for each tenant, made by the service when it is first needed. */
 export const keyAlias = (stage: Stage): string => `hotswap/${stage}`
 
-const USES = ["kms:Encrypt", "kms:Decrypt"]
-const MAKES = ["kms:DescribeKey", "kms:UpdateAlias", "kms:CreateAlias", "kms:ScheduleKeyDeletion"]
+const OPENS = ["kms:Decrypt"]
+const MAKES = [
+  ...OPENS,
+  "kms:Encrypt",
+  "kms:DescribeKey",
+  "kms:UpdateAlias",
+  "kms:CreateAlias",
+  "kms:ScheduleKeyDeletion",
+]
 
 /**
  * The keys that tenants' data keys are wrapped by are no resources of a stack: each comes with a tenant and goes with it.
@@ -18,7 +25,7 @@ export const mayUseTenantKeys = (
   scope: Construct,
   stage: Stage,
   { fn }: Handler,
-  also: "make" | "use" = "use",
+  may: "open" | "make" = "open",
 ): void => {
   const stack = Stack.of(scope)
   const keys = stack.formatArn({ service: "kms", resource: "key", resourceName: "*" })
@@ -26,7 +33,7 @@ export const mayUseTenantKeys = (
   const tagged = { StringEquals: { "aws:ResourceTag/hotswap:keys": keyAlias(stage) } }
   fn.addToRolePolicy(
     new PolicyStatement({
-      actions: also === "make" ? [...USES, ...MAKES] : USES,
+      actions: may === "make" ? MAKES : OPENS,
       resources: [keys],
       conditions: tagged,
     }),
@@ -39,7 +46,7 @@ export const mayUseTenantKeys = (
     `${arn}:key/*`,
     "Tenants' keys are made while it runs; the condition asks for this stage's tag.",
   )
-  if (also === "use") return
+  if (may === "open") return
   acknowledge(`${arn}:alias/${keyAlias(stage)}/*`, "Each tenant's key has an alias of its own below this.")
   acknowledge("*", "A key has no name before it is made; it has to be made with this stage's tag.")
   fn.addToRolePolicy(

@@ -1,8 +1,8 @@
 import { Duration, RemovalPolicy, Stack } from "aws-cdk-lib"
 import { Rule, RuleTargetInput, Schedule } from "aws-cdk-lib/aws-events"
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets"
-import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam"
-import { Key } from "aws-cdk-lib/aws-kms"
+import { PolicyStatement } from "aws-cdk-lib/aws-iam"
+import type { Key } from "aws-cdk-lib/aws-kms"
 import { InvokeMode } from "aws-cdk-lib/aws-lambda"
 import type { Construct } from "constructs"
 import {
@@ -13,19 +13,18 @@ import {
   mayUseCopies,
 } from "../constructs/backup-bucket.ts"
 import { BackupQueue } from "../constructs/backup-queue.ts"
+import { DatabaseUrls } from "../constructs/database-urls.ts"
 import { Door } from "../constructs/door.ts"
 import { EdgeIdentity } from "../constructs/edge-identity.ts"
 import { Handler } from "../constructs/handler.ts"
+import { logKey } from "../constructs/log-key.ts"
+import { Migrated } from "../constructs/migrated.ts"
+import { putIntoNetwork } from "../constructs/network.ts"
+import { Observability } from "../constructs/observability.ts"
 import { Rollout, rolloutArn } from "../constructs/rollout.ts"
 import { StageSecrets } from "../constructs/secrets.ts"
 import { keyAlias, mayUseTenantKeys } from "../constructs/tenant-keys.ts"
 import type { HandlerName, StageSettings } from "../settings.ts"
-
-const DATABASE_VARIABLES = {
-  appUrl: "DATABASE_URL",
-  readUrl: "DATABASE_READ_URL",
-  systemUrl: "DATABASE_SYSTEM_URL",
-} as const
 
 /** What `functions/backup` does by the clock, and how often. */
 const BACKUP_CLOCKS: Readonly<Record<string, Duration>> = {
@@ -41,6 +40,7 @@ const BACKUP_CLOCKS: Readonly<Record<string, Duration>> = {
 export class ServiceStack extends Stack {
   readonly #settings: StageSettings
   readonly #secrets: StageSecrets
+  readonly #urls: DatabaseUrls
   readonly #key: Key
   readonly #backups: BackupBucket
   readonly #queue: BackupQueue
@@ -52,18 +52,22 @@ export class ServiceStack extends Stack {
     })
     this.#settings = settings
     this.#secrets = new StageSecrets(this, "Secrets", settings.stage)
-    this.#key = this.#encryptionKey()
+    this.#urls = new DatabaseUrls(this, "Database", { settings, secrets: this.#secrets })
+    this.#key = logKey(this, "Key", {
+      description: `Hotswap ${settings.stage}: settings and logs`,
+      removalPolicy: settings.removalPolicy,
+    })
     this.#backups = new BackupBucket(this, "Backups", { settings })
     this.#queue = new BackupQueue(this, "BackupQueue", { settings })
 
     const read = this.#handler("Read", "read", {
-      ...this.#database("readUrl"),
+      ...this.#urls.variables("readUrl"),
       ...this.#verifying(),
       ...this.#startUpToken(),
       ...this.#people(),
     })
     const manage = this.#handler("Manage", "manage", {
-      ...this.#database("appUrl", "systemUrl"),
+      ...this.#urls.variables("appUrl", "systemUrl"),
       ...this.#signing(),
       HOTSWAP_AUDIT_PUBLIC_KEY: this.#secrets.reference("audit-key", "public"),
       ...this.#startUpToken(),
@@ -78,28 +82,28 @@ export class ServiceStack extends Stack {
       ...this.#handingOver(),
     })
     const outcomes = this.#handler("Outcomes", "outcomes", {
-      ...this.#database("appUrl", "systemUrl"),
+      ...this.#urls.variables("appUrl", "systemUrl"),
       ...this.#readerKeys(),
       ...this.#edge(),
       ...this.#pacing(),
     })
     const advance = this.#handler("Advance", "advance", {
-      ...this.#database("appUrl", "systemUrl"),
+      ...this.#urls.variables("appUrl", "systemUrl"),
       ...this.#pacing(),
     })
     const relay = this.#handler("Relay", "relay", {
-      ...this.#database("appUrl", "readUrl", "systemUrl"),
+      ...this.#urls.variables("appUrl", "readUrl", "systemUrl"),
       HOTSWAP_AUDIT_KEY: this.#secrets.reference("audit-key", "private"),
       ...this.#sealing(),
       ...this.#archives(),
     })
     const notify = this.#handler("Notify", "notify", {
-      ...this.#database("appUrl", "systemUrl"),
+      ...this.#urls.variables("appUrl", "systemUrl"),
       ...this.#messages(),
       ...this.#sealing(),
     })
     const backup = this.#handler("Backup", "backup", {
-      ...this.#database("appUrl", "systemUrl"),
+      ...this.#urls.variables("appUrl", "systemUrl"),
       HOTSWAP_AUDIT_KEY: this.#secrets.reference("audit-key", "private"),
       ...this.#pacing(),
       ...this.#sealing(),
@@ -108,13 +112,19 @@ export class ServiceStack extends Stack {
       ...this.#handingOver(),
     })
 
+    // By the role that owns the tables, which no other function has; each has those that it needs.
+    const urls = this.#urls.variables("ownerUrl", "appUrl", "readUrl", "systemUrl")
+    const migrate = this.#handler("Migrate", "migrate", urls)
+    const before = [read, manage, outcomes, advance, relay, notify, backup]
+    new Migrated(this, "Migrated", { settings, migrate, before })
+
     const edge = new EdgeIdentity(this, "Edge", { settings, key: this.#key })
     // A view of three full layers, or a change with what was there before, is beyond the 6 MB that Lambda buffers.
     const streamed = InvokeMode.RESPONSE_STREAM
     new Door(this, "ReadDoor", { fn: read.fn, invokeMode: streamed, onlyFor: edge })
     new Door(this, "ManageDoor", { fn: manage.fn, invokeMode: streamed })
     new Door(this, "OutcomesDoor", { fn: outcomes.fn, invokeMode: InvokeMode.BUFFERED, onlyFor: edge })
-    new Rollout(this, "Rollout", { settings, key: this.#key, advance: advance.fn })
+    const rollout = new Rollout(this, "Rollout", { settings, key: this.#key, advance: advance.fn })
     for (const submitter of [manage, backup])
       this.#mayPace(submitter, "states:StartExecution", "states:SendTaskSuccess")
     for (const sealer of [manage, relay, backup]) mayUseTenantKeys(this, settings.stage, sealer, "make")
@@ -129,19 +139,29 @@ export class ServiceStack extends Stack {
     this.#everyMinute("RelayClock", relay)
     this.#everyMinute("NotifyClock", notify)
     this.#backupClocks(backup)
+
+    const doors = { read, manage, outcomes }
+    const workers = { advance, relay, notify, backup }
+    const observed = { doors, workers, rollout, queue: this.#queue }
+    new Observability(this, "Observability", { settings, key: this.#key, ...observed })
   }
 
   #handler(id: string, name: HandlerName, environment: Record<string, string>): Handler {
-    return new Handler(this, id, {
+    const settings = this.#settings
+    const handler = new Handler(this, id, {
       name,
-      settings: this.#settings,
+      settings,
       key: this.#key,
       environment: { ...this.#common(), ...environment },
     })
+    if (settings.database.kind === "aurora") putIntoNetwork(handler, settings.stage)
+    return handler
   }
 
   #common(): Record<string, string> {
     return {
+      // Names the metrics that the functions tell of themselves.
+      HOTSWAP_STAGE: this.#settings.stage,
       HOTSWAP_ENVIRONMENTS: this.#settings.environments.join(","),
       HOTSWAP_CACHE_TTL_SECONDS: String(this.#settings.cacheTtlSeconds),
       // Read by nobody: CloudFormation looks secrets up again only for a function that is otherwise altered.
@@ -149,13 +169,6 @@ export class ServiceStack extends Stack {
       UPSTASH_REDIS_REST_URL: this.#secrets.reference("redis", "url"),
       UPSTASH_REDIS_REST_TOKEN: this.#secrets.reference("redis", "token"),
     }
-  }
-
-  /** Each function gets the roles it needs and no other: `read` and `relay` cannot alter configuration. */
-  #database(...roles: (keyof typeof DATABASE_VARIABLES)[]): Record<string, string> {
-    return Object.fromEntries(
-      roles.map((role) => [DATABASE_VARIABLES[role], this.#secrets.reference("database", role)]),
-    )
   }
 
   /** Who reads: the public half of the keys, and what the Worker is known by. */
@@ -275,21 +288,5 @@ export class ServiceStack extends Stack {
         schedule: Schedule.rate(every),
         targets: [new LambdaFunction(fn, { ...once, event: RuleTargetInput.fromObject({ task }) })],
       })
-  }
-
-  /** Encrypts the functions' settings and logs; the log service may use it for this account's logs only. */
-  #encryptionKey(): Key {
-    const key = new Key(this, "Key", {
-      description: `Hotswap ${this.#settings.stage}: settings and logs`,
-      enableKeyRotation: true,
-      removalPolicy: this.#settings.removalPolicy,
-    })
-    const ownLogs = this.formatArn({ service: "logs", resource: "*" })
-    key.grantEncryptDecrypt(
-      new ServicePrincipal(`logs.${this.region}.amazonaws.com`, {
-        conditions: { ArnLike: { "kms:EncryptionContext:aws:logs:arn": ownLogs } },
-      }),
-    )
-    return key
   }
 }

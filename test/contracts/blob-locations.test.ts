@@ -52,6 +52,16 @@ const isWhole = (bytes: Uint8Array): boolean => textOf(bytes) !== "rubbish"
 const unreachable = new Error("no answer")
 
 describe("of two locations", () => {
+  test("what one alone has is not said to be all there is while the other does not answer", async () => {
+    await both.putOnce("a/1", utf8("x"))
+    await copy.store.putOnce("a/2", utf8("x"))
+    down = unreachable
+    expect((await both.list("a")).names).toEqual(["a/1"])
+    await expect(both.list("a", { isComplete: true })).rejects.toThrow("copy: no answer")
+    down = null
+    expect((await both.list("a", { isComplete: true })).names).toEqual(["a/1", "a/2"])
+  })
+
   test("each has what was written when the write returns", async () => {
     expect(await both.putOnce("a/1", utf8("x"))).toBe("written")
     expect([await at(primary, "a/1"), await at(copy, "a/1")]).toEqual(["x", "x"])

@@ -49,25 +49,6 @@ describe.each(STAGES)("the %s stage", (stage) => {
       })
   })
 
-  test("lets a function be called through its URL, which takes both permissions, and not around it", () => {
-    const open = properties<{ Action: string; Principal: string; InvokedViaFunctionUrl?: boolean }>(
-      stage,
-      "AWS::Lambda::Permission",
-    ).filter(([, permission]) => permission.Principal === "*")
-    const actions = open.map(([, permission]) => permission.Action).sort()
-    expect(actions).toEqual([
-      "lambda:InvokeFunction",
-      "lambda:InvokeFunction",
-      "lambda:InvokeFunction",
-      "lambda:InvokeFunctionUrl",
-      "lambda:InvokeFunctionUrl",
-      "lambda:InvokeFunctionUrl",
-    ])
-    for (const [id, permission] of open)
-      if (permission.Action === "lambda:InvokeFunction")
-        expect(permission.InvokedViaFunctionUrl, id).toBe(true)
-  })
-
   test("wakes advance, relay and notify every minute, and never repeats a run that failed", () => {
     for (const name of ["Advance", "Relay", "Notify"])
       template(stage).hasResourceProperties("AWS::Events::Rule", {
@@ -102,7 +83,7 @@ describe.each(STAGES)("the %s stage", (stage) => {
       }
   })
 
-  test("lets the state machine ask advance and nobody else, and only who moves changes talk to it", () => {
+  test("lets the Worker call read and outcomes, the state machine ask advance, and only who moves changes talk to it", () => {
     const allowed = properties<object>(stage, "AWS::IAM::Policy").flatMap(([id, policy]) =>
       statementsOf(policy)
         .filter(({ Action }) => /"(lambda|states):/.test(JSON.stringify(Action)))
@@ -114,6 +95,13 @@ describe.each(STAGES)("the %s stage", (stage) => {
       ["Outcomes", "states:SendTaskSuccess", machine],
       ["Advance", "states:SendTaskSuccess", machine],
       ["Backup", ["states:StartExecution", "states:SendTaskSuccess"], machine],
+      ...["Read", "Outcomes"].flatMap((name) =>
+        ["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"].map((action) => [
+          expect.stringMatching(/^EdgePolicy/),
+          action,
+          expect.stringMatching(new RegExp(`^\\{"Fn::GetAtt":\\["${name}Function`)),
+        ]),
+      ),
       ["Rollout", "lambda:InvokeFunction", expect.stringMatching(/^\{"Fn::GetAtt":\["AdvanceFunction/)],
     ])
   })
@@ -258,6 +246,7 @@ describe("production", () => {
         of("Manage", ofCopies),
         of("Backup", ofCopies),
         "Hotswap-prod/Backups/Bucket Annotation::AwsSolutions-S1",
+        "Hotswap-prod/Edge/Secret Annotation::AwsSolutions-SMG4",
       ].toSorted(),
     )
   })

@@ -28,8 +28,8 @@ export const bundleHandler = async (handler: HandlerName, directory: string): Pr
     metafile: true,
     logLevel: "silent",
   })
-  for (const path of FILES_ALONGSIDE[handler] ?? [])
-    await cp(join(ROOT, "node_modules", path), join(directory, "node_modules", path))
+  for (const { from, to } of FILES_ALONGSIDE[handler] ?? [])
+    await cp(join(ROOT, from), join(directory, to), { recursive: true })
   const [output] = Object.values(metafile.outputs)
   return { file, bytes: output?.bytes ?? 0, inputs: metafile.inputs }
 }

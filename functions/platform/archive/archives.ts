@@ -128,7 +128,7 @@ export interface Archives {
 
   /** From then on the archive is not there. */
   removeManifest(home: ScopeId, backupId: string): Promise<Removal>
-  /** Every part that a manifest of the home names. Throws when one of them does not open. */
+  /** Every part that a manifest of the home names. Throws when one of them does not open, or a location does not answer. */
   partsNamed(home: ScopeId): Promise<Set<string>>
   /** Every part in the store, named or not. */
   parts(home: ScopeId): AsyncIterable<string>
@@ -183,6 +183,13 @@ export const createArchives = (parts: { blobs: BlobStore; keys: ArchiveKeys; roo
     return [...named.values()]
   }
 
+  const listed = async (home: ScopeId, how?: Parameters<typeof blobNames>[2]): Promise<string[]> => {
+    const ids: string[] = []
+    for await (const name of blobNames(blobs, archivesFolder(root, home), how))
+      if (isBackupId(lastWord(name))) ids.push(lastWord(name))
+    return ids
+  }
+
   const archives: Archives = {
     async prepare(source) {
       await keys.forWriting(source)
@@ -229,12 +236,7 @@ export const createArchives = (parts: { blobs: BlobStore; keys: ArchiveKeys; roo
       }
     },
 
-    async list(home) {
-      const ids: string[] = []
-      for await (const name of blobNames(blobs, archivesFolder(root, home)))
-        if (isBackupId(lastWord(name))) ids.push(lastWord(name))
-      return ids
-    },
+    list: (home) => listed(home),
 
     missingParts: missing,
     async canBuildOn(manifest) {
@@ -269,7 +271,7 @@ export const createArchives = (parts: { blobs: BlobStore; keys: ArchiveKeys; roo
     removeManifest: (home, backupId) => blobs.remove(archiveName(root, home, backupId)),
     async partsNamed(home) {
       const named = new Set<string>()
-      for (const backupId of await archives.list(home)) {
+      for (const backupId of await listed(home, { isComplete: true })) {
         const { manifest } = await archives.open(home, backupId)
         for (const table of manifest.tables) for (const part of table.parts) named.add(part.id)
       }

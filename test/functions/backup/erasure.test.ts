@@ -7,6 +7,7 @@ import { type ErasingDeps, eraseDue } from "../../../functions/platform/erasing.
 import { systemIds } from "../../../functions/platform/ids.ts"
 import { archiveKeys } from "../../../functions/platform/keys/archive-keys.ts"
 import { shredKeys } from "../../../functions/platform/shred.ts"
+import { stagedName } from "../../../functions/platform/staged-imports.ts"
 import { must } from "../manage/world.ts"
 import { type ScheduleWorld, scheduleWorld } from "./schedule-world.ts"
 
@@ -88,6 +89,19 @@ test("archives of it that came from elsewhere and are the platform's go too", as
   expect(await names("backups/~platform/archives")).toEqual([])
   const [row] = await world.owner`select state from hotswap.backups where backup_id = ${backupId}`
   expect(row).toMatchObject({ state: "removed" })
+})
+
+test("manifests that wait for the rest of an archive of it go too: nobody comes back for them", async () => {
+  await withArchives("coming")
+  const { blobs } = world.archiving
+  const [own, foreign] = [systemIds.uuid(), systemIds.uuid()]
+  await world.owner`insert into hotswap.backups (tenant_id, backup_id, source, origin, state, created_by)
+    values ('~platform', ${foreign}, 'coming', 'imported', 'writing', 'x')`
+  for (const name of [stagedName("coming" as ScopeId, own), stagedName(PLATFORM, foreign)])
+    await blobs.putOnce(name, new Uint8Array(1))
+  await deleted("coming")
+  await eraseDue(deps())
+  expect(await names("imports")).toEqual([])
 })
 
 test("killed before or after any removal, it counts each once and leaves none", async () => {

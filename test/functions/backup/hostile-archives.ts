@@ -238,7 +238,10 @@ export const HOSTILE: readonly Hostile[] = [
   {
     name: "a sealed value that was altered",
     table: "secret_values",
-    alter: altering("secret_values", (row) => ({ ...row, sealed: `${row.sealed.slice(0, -2)}00` })),
+    alter: altering("secret_values", (row) => ({
+      ...row,
+      sealed: `${row.sealed.slice(0, -2)}${row.sealed.endsWith("00") ? "01" : "00"}`,
+    })),
   },
   {
     name: "a data key that is missing",

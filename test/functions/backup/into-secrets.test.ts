@@ -106,4 +106,23 @@ describe("a secret", () => {
     await expectUntold("into")
     await expectUntold("from")
   })
+
+  test("what another tenant's backup did to a tenant is told to nobody who sees only the one it was of", async () => {
+    const { tokens } = await world.tenant("giver")
+    await world.tenant("taker")
+    await set("giver", WORDS[1]!)
+    await world.put("taker", "Staging", "theirs", "hidden from the giver")
+    const backup = await world.backUp("giver")
+    const body = { ...STAGING, targetTenantId: "taker" }
+    const { jobId } = await world.done(world.call("POST", `/api/v1/backups/${backup}/restore`, { body }))
+    const token = tokens.tenant_admin
+    const seen = await world.call("GET", `/api/v1/jobs/${jobId}`, { token })
+    expect([seen.status, seen.body.code]).toEqual([404, "JOB_NOT_FOUND"])
+    const cancelled = await world.call("POST", `/api/v1/jobs/${jobId}/cancel`, { token, body: {} })
+    expect(cancelled.status).toBe(404)
+    const listed = await must(world.call("GET", "/api/v1/jobs?tenantId=giver", { token }), 200)
+    expect(JSON.stringify(listed.body)).not.toMatch(/taker|hidden/)
+    const change = await must(world.call("GET", "/api/v1/changes?tenantId=taker&environment=Staging"), 200)
+    expect(JSON.stringify(change.body)).not.toContain("giver")
+  })
 })

@@ -2,6 +2,7 @@ import { sql } from "drizzle-orm"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { drillIdOf } from "../../../core/backup/drill-id.ts"
 import { PLATFORM, type TenantId } from "../../../core/ids.ts"
+import { BACKUPS } from "../../../core/secret/place.ts"
 import { listAudit } from "../../../db/queries/audit.ts"
 import { planErasure } from "../../../db/queries/erasure.ts"
 import { findOrigin, isTenantHere } from "../../../db/queries/restore.ts"
@@ -228,8 +229,17 @@ test("a data key that another deployment wrapped is wrapped by the one that is h
       return JSON.stringify({ ...row, wrapped: `\\x${hex}`, wrapped_by: wrapped.by })
     }),
   )
-  const handedOver = { ...archiveOf(archive, { ...lines, data_keys: rewrapped }), unwrap: foreign.unwrap }
-  await there.restore({ backupId, target: SOURCE }, from(handedOver))
+  const handedOver = (keys: string[]) => ({
+    ...archiveOf(archive, { ...lines, data_keys: keys }),
+    unwrap: foreign.unwrap,
+  })
+  const sealingArchives = rewrapped.filter((line) => JSON.parse(line).realm === BACKUPS)
+  expect(sealingArchives).toHaveLength(1)
+  await expect(
+    there.restore({ backupId, target: SOURCE }, from(handedOver(rewrapped))),
+  ).rejects.toMatchObject({ code: "ARCHIVE_INVALID", message: expect.stringContaining("data_keys") })
+  const leaving = rewrapped.filter((line) => !sealingArchives.includes(line))
+  await there.restore({ backupId, target: SOURCE }, from(handedOver(leaving)))
   const again = await linesOf(await there.archive(SOURCE))
   expect({ ...again, data_keys: [] }).toEqual({ ...lines, data_keys: [] })
   // Restored once more, by another id, it opens with nothing but what is here.

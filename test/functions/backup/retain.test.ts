@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { PLATFORM, type ScopeId } from "../../../core/ids.ts"
+import { removeBackup } from "../../../db/queries/backups.ts"
 import { retainBackups, retainOne } from "../../../functions/backup/retain.ts"
 import { partsOf, raced, retainedAfterKills } from "./retain-runs.ts"
 import { type ScheduleWorld, scheduleWorld } from "./schedule-world.ts"
@@ -66,6 +67,32 @@ test("what is held, and what a job that is not over reads, stays", async () => {
   await world.endJob(jobId, "succeeded")
   expect(await retain("used")).toMatchObject({ marked: 1 })
   await opens("used", held!)
+})
+
+test("the last archive stays, though somebody deletes one while retention gives up the other", async () => {
+  const scope = "between" as ScopeId
+  const [, last] = await withArchives(scope, 2)
+  const audit = { action: "backup.remove", actor: { subject: "x", tokenId: "startup" }, target: scope }
+  const held = Promise.withResolvers<void>()
+  const locking = world.owner.begin(async (tx) => {
+    // What retention asks for between reading which archives there are and giving some of them up.
+    await tx`lock table hotswap.jobs in access exclusive mode`
+    await held.promise
+  })
+  const waiting = async () =>
+    (
+      await world.owner`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+    ).length
+  const retained = retain(scope)
+  while ((await waiting()) < 1);
+  let isOver = false
+  const removed = removeBackup(world.app, scope, last!, audit).finally(() => {
+    isOver = true
+  })
+  while (!isOver && (await waiting()) < 2);
+  held.resolve()
+  await Promise.all([locking, retained, removed])
+  expect(await statesOf(scope)).toContain("complete")
 })
 
 test("while an archive is being written nothing is taken out of the store; once its job is over its leftovers are", async () => {

@@ -1,9 +1,9 @@
-import { generateKeyPairSync, randomUUID } from "node:crypto"
+import { generateKeyPairSync, randomBytes, randomUUID } from "node:crypto"
 import type { JSONWebKeySet } from "jose"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { HandOverNote } from "../../../core/backup/hand-over.ts"
-import { PLATFORM, type ScopeId, type TenantId } from "../../../core/ids.ts"
-import { type Job, type JobKind, SCHEDULE_OWNER } from "../../../core/job/job.ts"
+import { backupIdOf, PLATFORM, type ScopeId, type TenantId, tokenIdOf } from "../../../core/ids.ts"
+import type { Job, JobKind, JobOwner } from "../../../core/job/job.ts"
 import type { JsonObject } from "../../../core/json.ts"
 import { Secret } from "../../../core/secret/secret.ts"
 import { adoptWork } from "../../../functions/backup/adopt.ts"
@@ -12,11 +12,17 @@ import { importWork } from "../../../functions/backup/import.ts"
 import { removeStaleTransfers } from "../../../functions/backup/stale-transfers.ts"
 import type { Work, WorkContext } from "../../../functions/backup/work.ts"
 import { createArchives } from "../../../functions/platform/archive/archives.ts"
+import { composeArchives } from "../../../functions/platform/archive/compose-archives.ts"
 import { archiveName, partName } from "../../../functions/platform/archive/names.ts"
 import { blobNames } from "../../../functions/platform/blob-store.ts"
 import { checkpointSigner } from "../../../functions/platform/checkpoint-signer.ts"
 import type { BackupPlatform } from "../../../functions/platform/compose-backup.ts"
-import { handOverRoot, openersOf, statementName } from "../../../functions/platform/deployment-keys.ts"
+import {
+  handOverRoot,
+  keysFor,
+  openersOf,
+  statementName,
+} from "../../../functions/platform/deployment-keys.ts"
 import { archiveKeys } from "../../../functions/platform/keys/archive-keys.ts"
 import { stagedName } from "../../../functions/platform/staged-imports.ts"
 import { type ScheduleWorld, scheduleWorld } from "./schedule-world.ts"
@@ -43,14 +49,22 @@ beforeEach(async () => {
   await world.put(tenant, "greeting", "hello")
 })
 
+/** As a job keeps whoever has the start-up token. */
+const OPERATOR: JobOwner = {
+  subject: "platform",
+  tokenId: "startup",
+  roles: ["platform_admin"],
+  ancestors: [],
+}
+
 /** Does a job as one attempt of a runner would; `progress` may end it as a kill does. */
 const attempt = async (
   work: Work,
-  job: { scope: ScopeId; kind: JobKind; params: JsonObject; checkpoint?: JsonObject },
+  job: { scope: ScopeId; kind: JobKind; params: JsonObject; checkpoint?: JsonObject; createdBy?: JobOwner },
   { progress = async () => {} }: { progress?: WorkContext["progress"] } = {},
 ): Promise<JsonObject> => {
   const context = {
-    job: { jobId: randomUUID(), checkpoint: {}, createdBy: SCHEDULE_OWNER, ...job } as unknown as Job,
+    job: { jobId: randomUUID(), checkpoint: {}, createdBy: OPERATOR, ...job } as unknown as Job,
     progress,
     checkpoint: async () => {},
     hold: async () => {},
@@ -150,6 +164,19 @@ describe("an archive for another deployment", () => {
     expect(after.filter((name) => name.includes("/parts/")).sort()).toEqual(listed)
   })
 
+  test("is not made in the name of who may not have it made any more", async () => {
+    const backupId = randomUUID()
+    const params = { backupId, receivingKey: TO }
+    for (const createdBy of [
+      { ...OPERATOR, roles: ["tenant_admin"] },
+      { ...OPERATOR, tokenId: tokenIdOf(PLATFORM, "0".repeat(32)) },
+    ])
+      await expect(
+        attempt(handOverWork(platform), { scope: tenant, kind: "backup.hand_over", params, createdBy }),
+      ).rejects.toMatchObject({ code: "FORBIDDEN" })
+    expect(await namesIn(`hand-overs/${tenant}`)).toEqual([])
+  })
+
   test("is told of in the tenant's audit: for whom, and which manifest", async () => {
     const backupId = randomUUID()
     await handOver(backupId)
@@ -203,6 +230,45 @@ describe("archives that the database has lost", () => {
     expect(unopened).toContainEqual(
       expect.objectContaining({ backupId: expect.stringMatching(/^never-here:/) }),
     )
+  })
+
+  test("are not what anybody can seal for this deployment who can write to the store", async () => {
+    const { backupId: good } = await world.backUp(tenant)
+    const { manifest, hash } = await platform.archives.open(tenant, good)
+    const { format: _, tables: __, ...about } = manifest
+    const rows = async function* () {
+      yield JSON.stringify({ tenant_id: tenant })
+    }
+    const taking = composeArchives({ ...platform, settings: { handOverKey: receiving } })
+    const forge = async (source: ScopeId, backupId: string) =>
+      await createArchives({ blobs: platform.blobs, keys: keysFor(randomBytes(32), TO) }).write({
+        ...about,
+        source,
+        backupId,
+        tables: [{ name: "tenants", rows: rows() }],
+      })
+    await platform.blobs.remove(archiveName("backups", tenant, good))
+    await forge(tenant, good)
+    await expect(taking.open(tenant, good, hash)).rejects.toMatchObject({ code: "ARCHIVE_DAMAGED" })
+    await world.owner`delete from hotswap.backups where tenant_id = ${tenant}`
+    const own = randomUUID()
+    await forge(PLATFORM, own)
+    for (const [home, told] of [
+      [tenant, good],
+      [PLATFORM, own],
+    ] as const) {
+      const { unopened } = await attempt(adoptWork({ ...platform, archives: taking }), {
+        scope: PLATFORM,
+        kind: "backup.adopt",
+        params: { home },
+      })
+      expect(unopened).toContainEqual(
+        expect.objectContaining({ backupId: backupIdOf(home, told), code: "HAND_OVER_INVALID" }),
+      )
+    }
+    expect(await world.backups(tenant)).toEqual([])
+    for (const home of [tenant, PLATFORM])
+      for (const name of await namesIn(`backups/${home}`)) await platform.blobs.remove(name)
   })
 
   test("are left alone where a part is missing, which is told", async () => {

@@ -6,7 +6,10 @@ import { type Job, SCHEDULE_OWNER } from "../../../core/job/job.ts"
 import { type BackupRow, findBackup } from "../../../db/queries/backups.ts"
 import { validateWork } from "../../../functions/backup/validate.ts"
 import type { WorkContext } from "../../../functions/backup/work.ts"
+import { createArchives } from "../../../functions/platform/archive/archives.ts"
+import { severalLocations } from "../../../functions/platform/blob-locations.ts"
 import { systemIds } from "../../../functions/platform/ids.ts"
+import { archiveKeys } from "../../../functions/platform/keys/archive-keys.ts"
 import { createWorld, type World } from "../manage/world.ts"
 import { type ArchiveWorld, archiveWorld } from "./archive-world.ts"
 
@@ -104,4 +107,16 @@ test("a location that does not answer keeps no tenant without a backup, and is t
   const row = await findBackup(world.app, SCOPE, made.backupId)
   expect(row!.locations).toMatchObject([{ ok: true }, { ok: true }])
   expect((await partsIn(1)).length).toBe((await partsIn(0)).length)
+})
+
+test("while a location does not answer nobody says which parts no archive names", async () => {
+  await backUp()
+  const [primary, copy] = archiving.blobs.locations
+  const away = { ...primary!, store: { ...primary!.store, list: () => Promise.reject(new Error("away")) } }
+  const { keyRing, clock } = world.platform
+  const archives = createArchives({
+    blobs: severalLocations([away, copy!]),
+    keys: archiveKeys({ db: world.app, keyRing: keyRing!, clock }),
+  })
+  await expect(archives.partsNamed(SCOPE)).rejects.toThrow("away")
 })

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { FunctionUrlEvent } from "../../../functions/http/events.ts"
-import { asCalled } from "../../../functions/http/from-edge.ts"
+import { asCalled, isEdge } from "../../../functions/http/from-edge.ts"
 import { signedHeaders } from "../../../functions/platform/keys/aws-request.ts"
 import { createReaderKeys, type ReaderKeys, type RunningEdge, startEdge } from "../../support/edge.ts"
 import {
@@ -87,4 +87,18 @@ test("a function takes the caller's token beside the signature from the edge, an
   expect(called({ authorization: signed.authorization, "hotswap-edge": EDGE_SECRET })).toBeUndefined()
   expect(called({ ...signed, "hotswap-edge": "guessed" })).toBe(signed.authorization)
   expect(called({ ...signed, authorization: "Bearer own", "hotswap-edge": EDGE_SECRET })).toBe("Bearer own")
+  // AWS may have kept the signature for itself.
+  const callers = { "hotswap-authorization": "Bearer callers" }
+  expect(called({ ...callers, "hotswap-edge": EDGE_SECRET })).toBe("Bearer callers")
+  expect(called({ ...callers, "hotswap-edge": "guessed" })).toBeUndefined()
+})
+
+test("while the edge's secret is being renewed a function believes who shows the next or the last one", () => {
+  const believed = (given: string, secret: string | null) =>
+    isEdge({ headers: { "hotswap-edge": given } } as unknown as FunctionUrlEvent, secret)
+  for (const given of ["the-next-one", "the-last-one"])
+    expect(believed(given, "the-next-one,the-last-one")).toBe(true)
+  for (const given of ["", ",", "the-next-one,the-last-one", "the-next-one,", "the-first-one"])
+    expect(believed(given, "the-next-one,the-last-one"), given).toBe(false)
+  for (const secret of ["", ",", null]) expect(believed("", secret)).toBe(false)
 })

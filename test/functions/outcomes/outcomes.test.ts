@@ -3,6 +3,7 @@ import type { Environment } from "../../../core/environment.ts"
 import type { TenantId, TokenId } from "../../../core/ids.ts"
 import { recordOutcomes } from "../../../db/queries/gate.ts"
 import { openChecksums } from "../manage/checksums.ts"
+import { must } from "../manage/world.ts"
 import { type Canary, createGateWorld, type GateWorld, HOLD_MS } from "./world.ts"
 
 let world: GateWorld
@@ -261,10 +262,20 @@ test("a state machine that names its step is told to wait like anybody else", as
 test("a batch that brings the tipping reports twice, by two at once, rolls back once", async () => {
   const rollout = await world.canary("raced")
   const reports = await failing(rollout)
+  const before = world.told.length
   const answers = await Promise.all([1, 2, 3].map(() => world.send(rollout.reader, { reports })))
   expect(answers.map(({ status }) => status)).toEqual([202, 202, 202])
   const entries = (await rollout.audit()).filter(({ action }) => action === "change.rolled_back")
   expect(entries.length).toBe(1)
+  expect(world.told.slice(before)).toEqual([{ RolloutsTakenBack: 1 }])
+})
+
+test("a rollout that a person takes back is none that was taken back by itself", async () => {
+  const rollout = await world.canary("aborted")
+  const before = world.told.length
+  await must(world.call("POST", `/api/v1/changes/${rollout.changeId}/abort`, { body: {} }), 200)
+  expect(await rollout.show()).toMatchObject({ state: "rolled_back", reason: "aborted" })
+  expect(world.told.slice(before)).toEqual([])
 })
 
 test("what is reported of a step that is over is told so and judges nothing", async () => {

@@ -184,7 +184,10 @@ describe("an archive for another deployment", () => {
             })),
           ]),
         },
-        { name: "audit_drops", rows: rowsOf(wished.map((wish) => ({ through: 2, note: droppedNote(wish) }))) },
+        {
+          name: "audit_drops",
+          rows: rowsOf(wished.map((wish) => ({ through: 2, note: droppedNote(wish) }))),
+        },
       ],
     })
   const opening = (directory: string, handOverKey: JSONWebKeySet | null) =>
@@ -212,7 +215,8 @@ describe("an archive for another deployment", () => {
     for (const [nth, wish] of wished.entries())
       expect(rows[nth + 2]!.note).toBe(signedNote(wish, { name: originOf(ACME), ...theirs.signText(wish) }))
     const drops: string[] = []
-    for await (const row of archive.rows("audit_drops")) drops.push((JSON.parse(row) as { note: string }).note)
+    for await (const row of archive.rows("audit_drops"))
+      drops.push((JSON.parse(row) as { note: string }).note)
     expect(drops).toEqual(wished.map(droppedNote))
     for await (const row of archive.rows("tenants")) expect(row).toBe('{"tenant_id":"acme"}')
   })

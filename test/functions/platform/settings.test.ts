@@ -105,6 +105,15 @@ describe("settings", () => {
     )
   })
 
+  test("while the edge's secret is being renewed neither of the two may be one that anybody would try", () => {
+    const [made, other] = [randomBytes(32).toString("base64url"), randomBytes(32).toString("base64url")]
+    const onAws = { HOTSWAP_STAGE: "prod" }
+    expect(linesOf({ ...onAws, HOTSWAP_EDGE_SECRET: `${made},${other}` })).toEqual([])
+    expect(linesOf({ ...onAws, HOTSWAP_EDGE_SECRET: `${made},${"ab".repeat(12)}` })).toEqual([
+      "HOTSWAP_EDGE_SECRET is one that anybody would try: take one made by chance",
+    ])
+  })
+
   test("a secret made by chance is deployed", () => {
     const secrets = ["HOTSWAP_ADMIN_TOKEN", "HOTSWAP_EDGE_SECRET", "UPSTASH_REDIS_REST_TOKEN"]
     for (let round = 0; round < 200; round++) {
@@ -151,6 +160,14 @@ describe("settings", () => {
 
   test.each([
     [{ HOTSWAP_EDGE_SECRET: "hunter2" }, "HOTSWAP_EDGE_SECRET is shorter than 20 characters"],
+    [
+      { HOTSWAP_EDGE_SECRET: `${"hunter2".repeat(3)},hunter2` },
+      "HOTSWAP_EDGE_SECRET is shorter than 20 characters",
+    ],
+    [
+      { HOTSWAP_EDGE_SECRET: ["a", "b", "c"].map((each) => each.repeat(20)).join(",") },
+      "HOTSWAP_EDGE_SECRET holds more than 2 secrets",
+    ],
     [
       { HOTSWAP_ADMIN_TOKEN: "hunter2 " },
       "HOTSWAP_ADMIN_TOKEN is not 1 to 8192 printable ASCII characters without spaces, or begins with hsr_",

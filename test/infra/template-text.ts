@@ -1,0 +1,38 @@
+import type { CloudFormationStackArtifact } from "aws-cdk-lib/cx-api"
+
+/** Where the code of a function lies: it is another with every commit, and is no part of the shape. */
+const CODE = /[0-9a-f]{64}\.zip/g
+/** A version of a function is named by its code and settings. */
+const VERSION = /(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}/g
+
+const sorted = (value: unknown): unknown => {
+  if (typeof value !== "object" || value === null) return value
+  // The order of a list may matter, of names it never does.
+  if (Array.isArray(value)) return value.map(sorted)
+  const entries = Object.entries(value).map(([name, each]) => [name, sorted(each)] as const)
+  return Object.fromEntries(entries.toSorted(([one], [other]) => (one < other ? -1 : 1)))
+}
+
+interface Template {
+  Resources: Record<string, Record<string, unknown>>
+  Outputs?: Record<string, unknown>
+}
+
+const section = (title: string, of: Record<string, unknown>): string =>
+  [title, ...Object.entries(of).map(([name, value]) => `  ${name}: ${JSON.stringify(sorted(value))}`)].join(
+    "\n",
+  )
+
+const byTitle = (one: string, other: string): number => (one < other ? -1 : 1)
+
+/** A stack as text whose lines say one property each: what a deployment would change shows as lines that differ. */
+export const templateText = ({ environment, template }: CloudFormationStackArtifact): string => {
+  const { Resources, Outputs = {} } = template as Template
+  const resources = Object.entries(Resources).map(([id, { Type, Properties, ...rest }]) => {
+    const { Metadata: _, ...attributes } = rest
+    return section(`${Type} ${id}`, { ...(Properties as object), ...attributes })
+  })
+  const outputs = Object.keys(Outputs).length === 0 ? [] : [section("Outputs", Outputs)]
+  const parts = [`region ${environment.region}`, ...resources.toSorted(byTitle), ...outputs]
+  return `${parts.join("\n\n")}\n`.replaceAll(CODE, "<code>.zip").replaceAll(VERSION, "$1<code>")
+}
