@@ -29,7 +29,7 @@ interface Deployment {
 }
 
 /** What Cloudflare refused, and why in its own words. */
-export class CloudflareError extends Error {
+class CloudflareError extends Error {
   readonly status: number
   readonly codes: readonly number[]
   constructor(what: string, status: number, errors: readonly ApiError[]) {

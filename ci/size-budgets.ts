@@ -3,7 +3,7 @@
  * reason.
  */
 export const BUDGET_KIB = {
-  read: 180,
+  read: 184,
   manage: 1900,
   outcomes: 730,
   advance: 680,

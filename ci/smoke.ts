@@ -21,8 +21,9 @@ export class SmokeFailure extends Error {
 }
 
 const ANSWER_WITHIN_MS = 10_000
-/** A deployment takes some seconds to be known everywhere. */
-const VERSION_ATTEMPTS = 30
+/** A deployment takes some seconds to be known everywhere; before, a share of the answers is of the version already. */
+const VERSION_IN_A_ROW = 5
+const VERSION_MISSES_MAX = 30
 const VERSION_PAUSE_MS = 1_000
 const VERSION_HEADER = "hotswap-worker-version"
 
@@ -124,7 +125,7 @@ const checksOf = (options: SmokeOptions, get: Get): Check[] => {
       "a report that says nothing",
       async () => {
         const response = await get("/api/v1/outcomes", { method: "POST", token, headers: named, body: "{}" })
-        await expectProblem(response, 422, "BODY_INVALID")
+        await expectProblem(response, 400, "BODY_INVALID")
       },
     ],
     [
@@ -140,14 +141,19 @@ const checksOf = (options: SmokeOptions, get: Get): Check[] => {
   ]
 }
 
-/** Waits until the version answers; whether it did, the checks say. */
+/** Waits until the version answers, and it alone; whether it does, the checks say. */
 const awaitVersion = async ({ version, pause }: SmokeOptions, get: Get): Promise<void> => {
-  if (version === undefined) return
-  for (let attempt = 1; attempt < VERSION_ATTEMPTS; attempt++) {
+  let inRow = 0
+  let misses = 0
+  while (version !== undefined && inRow < VERSION_IN_A_ROW && misses < VERSION_MISSES_MAX) {
     const response = await get("/health").catch(() => null)
     await response?.body?.cancel()
-    if (response?.headers.get(VERSION_HEADER) === version) return
-    await pause(VERSION_PAUSE_MS)
+    if (response?.headers.get(VERSION_HEADER) === version) inRow += 1
+    else {
+      inRow = 0
+      misses += 1
+      await pause(VERSION_PAUSE_MS)
+    }
   }
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { codeBytes, type Stack, stacksIn } from "./assembly.ts"
 import { baseCommit } from "./base.ts"
 import { installIn, withCheckout } from "./checkout.ts"
-import { ask, OUT, show } from "./command.ts"
+import { ask, OUT } from "./command.ts"
 import { summarise } from "./summary.ts"
 
 /** Where the text is for who puts it somewhere. */
@@ -15,7 +15,7 @@ const KIB = 1024
 const stackDiff = async (assembly: string, { name }: Stack, before: Stack): Promise<string | null> => {
   const text = await ask(
     "cdk",
-    ["diff", "--app", assembly, "--template", before.template, "--ci", "--no-color", "--no-change-set", name],
+    ["diff", "--app", assembly, "--template", before.template, "--ci", "--no-color", "--no-change-set", "--exclusively", name],
     { environment: { NO_COLOR: "1" } },
   )
   const lines = text
@@ -78,7 +78,7 @@ export const writeTemplateDiff = async (): Promise<void> => {
   await withCheckout(base, async (directory) => {
     await installIn(directory)
     const assembly = join(directory, "cdk.out")
-    await show("cdk", ["synth", "--quiet", "--output", assembly], { directory })
+    await ask("cdk", ["synth", "--quiet", "--output", assembly], { directory })
     const text = await templateDiff(assembly, OUT)
     await writeFile(REPORT, `## What this deploys, beside ${base.slice(0, 12)}\n\n${text}`)
   })

@@ -9,7 +9,7 @@ export interface Trial {
 
 export interface DeployOptions {
   cloudflare: Cloudflare
-  upload: Omit<Upload, "namespaceId">
+  upload: Omit<Upload, "namespaceId" | "inheritsFrom">
   /** Throws when the service does not do what it should. */
   smoke: (trial: Partial<Trial>) => Promise<void>
   tell: (line: string) => void
@@ -35,7 +35,7 @@ const OVERRIDE_HEADER = "cloudflare-workers-version-overrides"
 
 interface Rollout extends DeployOptions {
   script: string
-  namespaceId: string
+  form: FormData
   /** What served most of the readers before. */
   stable: string
 }
@@ -53,13 +53,13 @@ const trialOf = (script: string, version: string, percentage: number): Trial =>
   percentage === WHOLE ? { version } : { version, headers: { [OVERRIDE_HEADER]: `${script}="${version}"` } }
 
 /** What is waited for ends with the run. */
-const orAborted = async (signal: AbortSignal, work: Promise<void>): Promise<void> => {
+const orAborted = async (signal: AbortSignal, work: () => Promise<void>): Promise<void> => {
   signal.throwIfAborted()
   const aborted = Promise.withResolvers<never>()
   const abort = (): void => aborted.reject(signal.reason)
   signal.addEventListener("abort", abort, { once: true })
   try {
-    await Promise.race([work, aborted.promise])
+    await Promise.race([work(), aborted.promise])
   } finally {
     signal.removeEventListener("abort", abort)
   }
@@ -68,9 +68,9 @@ const orAborted = async (signal: AbortSignal, work: Promise<void>): Promise<void
 /** Some readers have it now: it is tried by name, and as they ask, for as long as a share lasts. */
 const watch = async ({ smoke, pause, signal }: Rollout, trial: Trial): Promise<void> => {
   for (let round = 0; round < TRIALS_AT_SOME; round++) {
-    await orAborted(signal, pause(TRIAL_PAUSE_MS))
-    await orAborted(signal, smoke(trial))
-    await orAborted(signal, smoke({}))
+    await orAborted(signal, () => pause(TRIAL_PAUSE_MS))
+    await orAborted(signal, () => smoke(trial))
+    await orAborted(signal, () => smoke({}))
   }
 }
 
@@ -79,7 +79,7 @@ const giveTo = async (rollout: Rollout, fresh: string, percentage: number): Prom
   signal.throwIfAborted()
   await cloudflare.deploy(script, sharesOf(fresh, stable, percentage), `${percentage} % to ${fresh}`)
   const trial = trialOf(script, fresh, percentage)
-  await orAborted(signal, smoke(trial))
+  await orAborted(signal, () => smoke(trial))
   if (percentage > 0 && percentage < WHOLE) await watch(rollout, trial)
   tell(`${percentage} %: well`)
 }
@@ -104,8 +104,8 @@ const rollBack = async (rollout: Rollout, fresh: string, reason: unknown): Promi
 }
 
 const rollOut = async (rollout: Rollout): Promise<void> => {
-  const { cloudflare, script, upload, namespaceId, tell } = rollout
-  const fresh = await cloudflare.uploadVersion(script, uploadForm({ ...upload, namespaceId }))
+  const { cloudflare, script, form, tell } = rollout
+  const fresh = await cloudflare.uploadVersion(script, form)
   tell(`uploaded ${fresh}; ${rollout.stable} serves`)
   try {
     for (const percentage of SHARES) await giveTo(rollout, fresh, percentage)
@@ -115,20 +115,14 @@ const rollOut = async (rollout: Rollout): Promise<void> => {
 }
 
 /** The Worker's first version, or one with a migration: there is no share of it, and no way back. */
-const replace = async (
-  options: DeployOptions,
-  namespaceId: string,
-  applied: string | null,
-): Promise<void> => {
-  const { cloudflare, upload, smoke, tell } = options
-  const { config } = upload
-  const migrations = pendingMigrations(config.migrations, applied)
-  await cloudflare.replaceScript(config.name, uploadForm({ ...upload, namespaceId }, migrations))
-  await cloudflare.hide(config.name)
-  await cloudflare.attachDomain(config.hostname, config.name)
-  const version = (await cloudflare.deployment(config.name))?.versions[0]?.version_id
+const replace = async ({ cloudflare, upload, smoke, tell }: DeployOptions, form: FormData): Promise<void> => {
+  const { name, hostname } = upload.config
+  await cloudflare.replaceScript(name, form)
+  await cloudflare.hide(name)
+  await cloudflare.attachDomain(hostname, name)
+  const version = (await cloudflare.deployment(name))?.versions[0]?.version_id
   if (version === undefined) throw new Error("Cloudflare does not say which version it deployed")
-  tell(`${version} serves ${config.hostname}`)
+  tell(`${version} serves ${hostname}`)
   await smoke({ version })
 }
 
@@ -159,11 +153,12 @@ export const deployWorker = async (options: DeployOptions): Promise<void> => {
         "deploy it by itself, with --apply-migration",
     )
   const namespaceId = await cloudflare.namespace(config.namespaceTitle)
-  if (stable === undefined || pending !== null) await replace(options, namespaceId, applied)
+  const form = uploadForm({ ...upload, namespaceId, inheritsFrom: stable ?? null }, pending)
+  if (stable === undefined || pending !== null) await replace(options, form)
   else {
     await cloudflare.hide(config.name)
     await cloudflare.attachDomain(config.hostname, config.name)
-    await rollOut({ ...options, script: config.name, namespaceId, stable })
+    await rollOut({ ...options, script: config.name, form, stable })
   }
   await cloudflare.observe(config.name, config.observability)
 }

@@ -4,7 +4,7 @@ import type { Migration, WorkerConfig } from "./wrangler-config.ts"
 export type Binding =
   | { type: "plain_text"; name: string; text: string }
   | { type: "secret_text"; name: string; text: string }
-  | { type: "inherit"; name: string }
+  | { type: "inherit"; name: string; version_id: string }
   | { type: "kv_namespace"; name: string; namespace_id: string }
   | { type: "durable_object_namespace"; name: string; class_name: string }
   | { type: "version_metadata"; name: string }
@@ -20,8 +20,10 @@ export interface Upload {
   bundle: WorkerBundle
   config: WorkerConfig
   namespaceId: string
-  /** By the binding's name. One that is absent is taken from the version before. */
+  /** By the binding's name. */
   secrets: ReadonlyMap<string, string>
+  /** The version that absent secrets are taken from; by itself Cloudflare takes the last uploaded one, whatever became of it. */
+  inheritsFrom: string | null
   /** The commit, for people: what `tag` says of a version. */
   tag: string
 }
@@ -40,11 +42,12 @@ export const secretsFrom = (
     }),
   )
 
-export const bindingsOf = ({ config, namespaceId, secrets }: Upload): Binding[] => [
+export const bindingsOf = ({ config, namespaceId, secrets, inheritsFrom }: Upload): Binding[] => [
   ...Object.entries(config.vars).map(([name, text]) => ({ type: "plain_text" as const, name, text })),
   ...config.secrets.required.map((name): Binding => {
     const text = secrets.get(name)
-    return text === undefined ? { type: "inherit", name } : { type: "secret_text", name, text }
+    if (text !== undefined) return { type: "secret_text", name, text }
+    return { type: "inherit", name, version_id: inheritsFrom ?? "latest" }
   }),
   { type: "kv_namespace", name: config.kv_namespaces[0].binding, namespace_id: namespaceId },
   ...config.durable_objects.bindings.map(({ name, class_name }) => ({

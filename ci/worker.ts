@@ -16,8 +16,8 @@ const describe = ({ bundle, config }: Pick<Upload, "bundle" | "config">): string
   `${kib(bundle.gzipBytes)} of at most ${kib(GZIP_BYTES_MAX)} packed`
 
 /** What would go up, and where each secret would come from; none of their values. */
-const show = (upload: Omit<Upload, "namespaceId">): void => {
-  for (const binding of bindingsOf({ ...upload, namespaceId: upload.config.namespaceTitle })) {
+const show = (upload: Omit<Upload, "namespaceId" | "inheritsFrom">): void => {
+  for (const binding of bindingsOf({ ...upload, namespaceId: "", inheritsFrom: null })) {
     const { type, name } = binding
     const shown = type === "plain_text" ? ` = ${binding.text}` : ""
     console.log(`  ${name}: ${type === "inherit" ? "secret of the version before" : type}${shown}`)
@@ -38,7 +38,10 @@ const untilSignal = (): AbortSignal => {
   return controller.signal
 }
 
-const deploy = async (upload: Omit<Upload, "namespaceId">, appliesMigrations: boolean): Promise<void> => {
+const deploy = async (
+  upload: Omit<Upload, "namespaceId" | "inheritsFrom">,
+  appliesMigrations: boolean,
+): Promise<void> => {
   const { config } = upload
   if (EXAMPLE.test(config.hostname))
     throw new Error(

@@ -44,6 +44,8 @@ export interface MoveFacts {
 
 const CAUSES: readonly string[] = ["start", "advance", "live", "rolled_back", "recompiled", "tier", "created"]
 const ENVIRONMENT = /^[A-Za-z][A-Za-z0-9-]{0,31}$/
+/** Once a second for 30 years. */
+const LOOKS_MAX = 1_000_000_000
 const SEALED = /^hs1\.(\d{1,9})\.[A-Za-z0-9_-]+$/
 
 const key = (...parts: readonly (string | number)[]): string => parts.join("\n")
@@ -108,8 +110,17 @@ export class ArchiveJudge {
     const content = values.content as unknown as ChangeContent
     const status = values.status as unknown as ChangeState & { at?: Instant }
     this.#inEnvironment(row)
-    if (!isObject(values.content!) || !isObject(values.status!) || !Array.isArray(content.edits))
+    if (
+      !isObject(values.content!) ||
+      !isObject(values.status!) ||
+      !areObjects(content.edits as unknown as Json)
+    )
       throw refuse("its content or status is none")
+    if (![values.approvals, values.comments].every((list) => areObjects(list!)))
+      throw refuse("its approvals or comments are none")
+    // All tenants' changes stand in one row by it: one below the others' is always first, one above its type stops the clock.
+    const looks = values.looks as number
+    if (looks < 0 || looks > LOOKS_MAX) throw refuse(`it was looked at ${looks} times`)
     const { changeId, scope, environment } = content
     if (changeId !== values.change_id || scope !== this.source || environment !== values.environment)
       throw refuse("its content is of another change")
@@ -260,6 +271,7 @@ export class ArchiveJudge {
 
 const isObject = (value: Json): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value)
+const areObjects = (value: Json): boolean => Array.isArray(value) && value.every(isObject)
 
 const JUDGES: Partial<Record<TableName, (judge: ArchiveJudge, row: ArchiveRow) => void>> = {
   tenants: (judge, row) => judge.tenant(row),

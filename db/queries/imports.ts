@@ -1,4 +1,4 @@
-import { and, eq, sql } from "drizzle-orm"
+import { and, eq, or, sql } from "drizzle-orm"
 import type { AuditBody } from "../../core/audit/entry.ts"
 import type { BackupOrigin } from "../../core/backup/backup.ts"
 import type { ScopeId } from "../../core/ids.ts"
@@ -57,13 +57,19 @@ export const adoptBackup = (
     return rows.length > 0
   })
 
-/** That it is gone, without an entry of its own: nobody asked for it. */
+/** That it is gone, without an entry of its own: nobody asked for it. An upload that was completed meanwhile stays. */
 export const dropTransfer = (database: Database, scope: ScopeId, backupId: string): Promise<void> =>
   withTenant(database, scope, async (tx) => {
     await tx.db
       .update(backups)
       .set({ state: "removed", removedAt: sql`clock_timestamp()` })
-      .where(and(eq(backups.tenantId, scope), eq(backups.backupId, backupId)))
+      .where(
+        and(
+          eq(backups.tenantId, scope),
+          eq(backups.backupId, backupId),
+          or(eq(backups.state, "writing"), eq(backups.origin, "hand_over")),
+        ),
+      )
   })
 
 /** That somebody takes an archive away: before they have it. */

@@ -1,8 +1,9 @@
 import type { ArchivePart } from "../../core/backup/manifest.ts"
 import type { ScopeId } from "../../core/ids.ts"
+import type { BackupRow } from "../../db/queries/backups.ts"
 import type { Archives, OpenManifest } from "../platform/archive/archives.ts"
 import { ARCHIVE_ROOT, archiveName, partName } from "../platform/archive/names.ts"
-import type { Locations } from "../platform/blob-locations.ts"
+import { LOCKED, type Locations } from "../platform/blob-locations.ts"
 import type { WorkContext } from "./work.ts"
 
 /** What was found at the locations of an archive, by location. */
@@ -25,10 +26,10 @@ interface Wanted {
 export const checkCopies = async (
   { archives, blobs }: { archives: Archives; blobs: Locations },
   home: ScopeId,
-  backupId: string,
+  { backupId, manifestHash }: Pick<BackupRow, "backupId" | "manifestHash">,
   { progress, signal }: Pick<WorkContext, "progress" | "signal">,
 ): Promise<Copies> => {
-  const { bytes } = await archives.open(home, backupId)
+  const { bytes } = await archives.open(home, backupId, manifestHash)
   const manifest = await archives.openManifest(bytes)
   const copies: Copies = { problems: new Map(), mended: 0 }
   const wanted = wantedOf(home, manifest)
@@ -72,7 +73,11 @@ const checkOne = async (blobs: Locations, { name, isWhole }: Wanted, copies: Cop
   if (whole.length === blobs.locations.length || whole.length === 0) return
   for (const copy of await blobs.mend(name, (found) => whole.some((one) => same(one, found)))) {
     if (copy.state === "mended") copies.mended += 1
+    // Why else is for the log: tenants are told of this.
     else if (copy.state !== "whole")
-      copies.problems.set(copy.name, `${name} is ${copy.state}: ${copy.problem}`)
+      copies.problems.set(
+        copy.name,
+        `${name} is ${copy.state}${copy.problem === LOCKED ? `: ${LOCKED}` : ""}`,
+      )
   }
 }

@@ -28,6 +28,12 @@ export const locationsOf = async (
   )
 }
 
+/** Tenants are told, too: not where on a machine, or in whose account, their archives are. */
+const whyOf = (error: unknown): string => {
+  const { code } = error as { code?: unknown }
+  return typeof code === "string" ? ` (${code})` : ""
+}
+
 const lackOf = async (
   { store }: BlobLocation,
   folder: string,
@@ -37,7 +43,7 @@ const lackOf = async (
   try {
     for await (const name of blobNames(store, folder)) left.delete(name)
   } catch (error) {
-    return `It could not be looked at: ${error instanceof Error ? error.message : String(error)}`
+    return `It could not be looked at${whyOf(error)}.`
   }
   return left.size === 0 ? null : `${left.size} of ${wanted.size} objects are not there.`
 }

@@ -43,7 +43,7 @@ const verdictOn = async (
     const { archives } = platform
     const several = platform.blobs.locations.length > 1
     const copies: Copies = several
-      ? await checkCopies(platform, home, row.backupId, { progress, signal })
+      ? await checkCopies(platform, home, row, { progress, signal })
       : { problems: new Map(), mended: 0 }
     const archive = await archives.open(home, row.backupId, row.manifestHash)
     await archive.check((done) => progress({ step: "reading", ...done }), signal)

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi"
 import { homeOf } from "../../core/backup/backup.ts"
+import type { SignedHandOver } from "../../core/backup/hand-over.ts"
 import { partsOf } from "../../core/backup/parts.ts"
 import { Refusal } from "../../core/errors.ts"
 import { backupIdOf, PLATFORM } from "../../core/ids.ts"
@@ -92,9 +93,12 @@ const beginRoute = (deps: ManageDeps): Route =>
         trustedSigningKey: body.trustedSigningKey,
       })
       const wanted = await listedAs(deps, opened, call.principal.subject)
+      // Whose word was taken, as it may have been the caller who said that it is to be.
+      const signed = body.handOver as unknown as SignedHandOver | undefined
       const audit = audited(call, "backup.import", backupIdOf(wanted.tenantId, wanted.backupId), {
         source: wanted.source,
         manifestHash: wanted.manifestHash,
+        ...(signed && { from: signed.statement.from.signingKey }),
       })
       const begun = await beginImport(deps.db, wanted, audit)
       if (begun.kind === "busy")

@@ -205,6 +205,8 @@ const mend = async (
   )
 }
 
+export const LOCKED = "the damaged copy is locked"
+
 /** Puts a whole copy in the place of none or a damaged one; `null`, or why not. */
 const replace = async (
   store: BlobStore,
@@ -213,7 +215,7 @@ const replace = async (
   bytes: Uint8Array,
 ): Promise<string | null> => {
   try {
-    if (state === "damaged" && (await store.remove(name)) === "kept") return "the damaged copy is locked"
+    if (state === "damaged" && (await store.remove(name)) === "kept") return LOCKED
     await store.putOnce(name, bytes)
     return null
   } catch (error) {

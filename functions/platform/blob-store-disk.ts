@@ -110,7 +110,11 @@ export const diskBlobStore = (directory: string, clock: Pick<Clock, "nowMs"> = s
     } catch (error) {
       if (codeOf(error) === "ENOTDIR") throw new Error(`${folder} is not a folder`, { cause: error })
       if (codeOf(error) !== "EEXIST") throw error
-      if (await look(path)) return "there"
+      if (await look(path)) {
+        // Whoever wrote it may have been killed before it was sure to last.
+        await sync(folder)
+        return "there"
+      }
       throw new Error(`${path} is the name of a folder`, { cause: error })
     } finally {
       await unlink(unfinished).catch(() => {})

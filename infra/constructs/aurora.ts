@@ -12,7 +12,7 @@ import {
 } from "aws-cdk-lib/aws-rds"
 import { Secret } from "aws-cdk-lib/aws-secretsmanager"
 import { Construct } from "constructs"
-import type { AuroraSettings, StageSettings } from "../settings.ts"
+import type { AuroraSettings, Stage, StageSettings } from "../settings.ts"
 import { DATABASE_NAME, OWNER, passwordSecret, ROLES } from "./database-urls.ts"
 import { DATABASE_PORT, exportsOf, type Network } from "./network.ts"
 
@@ -29,6 +29,9 @@ const PARAMETERS = {
   log_parameter_max_length_on_error: "0",
   log_statement: "none",
 }
+
+/** A name of its own: one that is restored in its place under the same name answers at the same address. */
+export const clusterName = (stage: Stage): string => `hotswap-${stage}`
 
 interface AuroraProps {
   settings: StageSettings
@@ -47,8 +50,7 @@ export class AuroraDatabase extends Construct {
     this.#key = key
     const { stage, removalPolicy } = settings
     const isKept = removalPolicy === RemovalPolicy.RETAIN
-    // A name of its own: one that is restored in its place under the same name answers at the same address.
-    const clusterIdentifier = `hotswap-${stage}`
+    const clusterIdentifier = clusterName(stage)
     const log = new LogGroup(this, "Log", {
       logGroupName: `/aws/rds/cluster/${clusterIdentifier}/postgresql`,
       encryptionKey: key,

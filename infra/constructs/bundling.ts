@@ -14,6 +14,10 @@ export const BUNDLING: BundlingOptions = {
   minify: true,
   sourceMap: true,
   sourceMapMode: SourceMapMode.DEFAULT,
+  // Positions and names are all that a stack needs.
+  sourcesContent: false,
+  // Reads the map when a stack is read, not when the bundle is loaded.
+  inject: [join(ROOT, "functions/platform/traces.ts")],
   // "module" first, or a package's CommonJS half is taken, which tree shaking cannot thin out.
   mainFields: ["module", "main"],
 }

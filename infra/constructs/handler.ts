@@ -46,7 +46,7 @@ export class Handler extends Construct {
       role,
       logGroup: log,
       environmentEncryption: key,
-      environment: { NODE_OPTIONS: "--enable-source-maps", ...environment },
+      environment,
     })
   }
 }

@@ -1,6 +1,13 @@
 import { Duration } from "aws-cdk-lib"
 import { ComparisonOperator, type IMetric, Stats, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch"
-import { failedExecutions, failedShare, type Observed, refusedShare, told } from "./observability-metrics.ts"
+import {
+  failedExecutions,
+  failedShare,
+  type Observed,
+  ofCluster,
+  refusedShare,
+  told,
+} from "./observability-metrics.ts"
 
 /** What somebody is told of. */
 export interface Watch {
@@ -133,6 +140,19 @@ const ofMessages = ({ stage }: Observed): Watch[] => {
   ]
 }
 
+const ofDatabase = ({ cluster }: Observed): Watch[] =>
+  cluster === undefined
+    ? []
+    : [
+        {
+          id: "database-capacity",
+          says: "The database has used more than 90 % of the capacity it may grow to for 15 minutes.",
+          metric: ofCluster(cluster, "ACUUtilization"),
+          limit: 90,
+          periods: 3,
+        },
+      ]
+
 /** The limits are those of `docs/backup.md`. */
 const ofBackups = ({ stage, queue }: Observed): Watch[] => {
   const figure = told(stage)
@@ -174,4 +194,6 @@ const ofBackups = ({ stage, queue }: Observed): Watch[] => {
 }
 
 export const watchesOf = (observed: Observed): readonly Watch[] =>
-  [ofFunctions, ofFreshness, ofRollouts, ofMessages, ofBackups].flatMap((watches) => watches(observed))
+  [ofFunctions, ofFreshness, ofRollouts, ofMessages, ofBackups, ofDatabase].flatMap((watches) =>
+    watches(observed),
+  )

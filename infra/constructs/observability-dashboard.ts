@@ -10,7 +10,14 @@ import {
 } from "aws-cdk-lib/aws-cloudwatch"
 import type { Construct } from "constructs"
 import type { Handler } from "./handler.ts"
-import { failedExecutions, failedShare, type Observed, refusedShare, told } from "./observability-metrics.ts"
+import {
+  failedExecutions,
+  failedShare,
+  type Observed,
+  ofCluster,
+  refusedShare,
+  told,
+} from "./observability-metrics.ts"
 
 const THIRD = 8
 const ALL = 24
@@ -117,6 +124,16 @@ const ofBackups = ({ stage, queue }: Observed): IWidget[] => {
   ]
 }
 
+const ofDatabase = ({ cluster }: Observed): IWidget[] =>
+  cluster === undefined
+    ? []
+    : [
+        graph("Database: capacity used", [ofCluster(cluster, "ACUUtilization")], "%"),
+        graph("Database: connections", [
+          ofCluster(cluster, "DatabaseConnections", { statistic: Stats.MAXIMUM }),
+        ]),
+      ]
+
 /** A stage on one page: the alarms, then what they are about, from the reader to the archives. */
 export const dashboardOf = (scope: Construct, observed: Observed, alarms: readonly Alarm[]): Dashboard =>
   new Dashboard(scope, "Dashboard", {
@@ -124,6 +141,6 @@ export const dashboardOf = (scope: Construct, observed: Observed, alarms: readon
     defaultInterval: Duration.hours(3),
     widgets: [
       [new AlarmStatusWidget({ title: "Alarms", alarms: [...alarms], width: ALL, height: HEIGHT })],
-      ...[ofFreshness, ofRequests, ofRollouts, ofRuns, ofBackups].map((row) => row(observed)),
+      ...[ofFreshness, ofRequests, ofRollouts, ofRuns, ofBackups, ofDatabase].map((row) => row(observed)),
     ],
   })

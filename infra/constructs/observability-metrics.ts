@@ -14,6 +14,8 @@ export interface Observed {
   workers: Readonly<Record<string, Handler>>
   rollout: Rollout
   queue: BackupQueue
+  /** What the database's cluster is called, where the stage has one of its own. */
+  cluster?: string
 }
 
 const MINUTE = Duration.minutes(1)
@@ -52,6 +54,14 @@ export const failedShare = (name: string, { fn }: Handler): IMetric => {
   const of = { period: Duration.minutes(15) }
   return share(name, fn.metricErrors(of), fn.metricInvocations(of), CALLS_MIN, of.period)
 }
+
+/** Of the database, as its whole cluster. */
+export const ofCluster = (
+  DBClusterIdentifier: string,
+  metricName: string,
+  { statistic = Stats.AVERAGE, period = Duration.minutes(5) } = {},
+): Metric =>
+  new Metric({ namespace: "AWS/RDS", metricName, dimensionsMap: { DBClusterIdentifier }, statistic, period })
 
 /** State machines that ended without having brought their change to an end. */
 export const failedExecutions = ({ machine }: Rollout): IMetric => {

@@ -7,11 +7,12 @@ import { Topic } from "aws-cdk-lib/aws-sns"
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions"
 import { Construct } from "constructs"
 import type { StageSettings } from "../settings.ts"
+import { clusterName } from "./aurora.ts"
 import { COMPARISONS, SILENCE, type Watch, watchesOf } from "./observability-alarms.ts"
 import { dashboardOf } from "./observability-dashboard.ts"
 import type { Observed } from "./observability-metrics.ts"
 
-interface ObservabilityProps extends Omit<Observed, "stage"> {
+interface ObservabilityProps extends Omit<Observed, "stage" | "cluster"> {
   settings: StageSettings
   /** Encrypts what is told. */
   key: Key
@@ -23,10 +24,12 @@ export class Observability extends Construct {
 
   constructor(scope: Construct, id: string, { settings, key, ...observed }: ObservabilityProps) {
     super(scope, id)
-    const { stage } = settings
+    const { stage, database } = settings
     this.topic = this.#topic(settings, key)
-    const alarms = watchesOf({ stage, ...observed }).map((watch) => this.#alarm(stage, watch))
-    dashboardOf(this, { stage, ...observed }, alarms)
+    const cluster = database.kind === "aurora" ? { cluster: clusterName(stage) } : {}
+    const all = { stage, ...observed, ...cluster }
+    const alarms = watchesOf(all).map((watch) => this.#alarm(stage, watch))
+    dashboardOf(this, all, alarms)
   }
 
   /** Only CloudWatch, and only for this account, puts anything there. */

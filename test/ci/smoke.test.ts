@@ -32,7 +32,9 @@ const failuresOf = async (options: { url?: string; token?: string; tenant?: stri
 }
 
 const run = async (env: Record<string, string>): Promise<{ code: number | null; output: string }> => {
-  const child = spawn(process.execPath, ["ci/smoke.ts", hotswap.url], { env: { PATH: process.env.PATH, ...env } })
+  const child = spawn(process.execPath, ["ci/smoke.ts", hotswap.url], {
+    env: { PATH: process.env.PATH, ...env },
+  })
   let output = ""
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (text) => {
@@ -44,9 +46,9 @@ const run = async (env: Record<string, string>): Promise<{ code: number | null; 
 
 describe("the smoke test", () => {
   test("finds a service that runs well well, and alters nothing of it", async () => {
-    const before = await hotswap.call("GET", "/api/v1/tenants/smoke/audit")
+    const before = await hotswap.call("GET", "/api/v1/audit?tenantId=smoke")
     expect(await smoke({ url: hotswap.url, token, tenant: "smoke", pause: atOnce })).toHaveLength(8)
-    const after = await hotswap.call("GET", "/api/v1/tenants/smoke/audit")
+    const after = await hotswap.call("GET", "/api/v1/audit?tenantId=smoke")
     expect(after).toMatchObject({ status: 200, body: before.body })
   })
 
@@ -60,7 +62,9 @@ describe("the smoke test", () => {
   })
 
   test("takes no word of a version that it did not ask for", async () => {
-    expect(await failuresOf({ version: "another" })).toContain("health: was answered by version null instead of another")
+    expect(await failuresOf({ version: "another" })).toContain(
+      "health: was answered by version null instead of another",
+    )
   })
 
   test("says of a service that is not there that it cannot be reached", async () => {

@@ -19,7 +19,9 @@ const bundle = await bundleWorker(config.main)
 const broken = (text: string): WorkerBundle => ({ ...bundle, hash: "broken", text })
 
 const problem = (status: number, code: string) => (_: unknown, response: ServerResponse) =>
-  void response.writeHead(status, { "content-type": "application/problem+json" }).end(JSON.stringify({ code }))
+  void response
+    .writeHead(status, { "content-type": "application/problem+json" })
+    .end(JSON.stringify({ code }))
 
 let cloudflare: CloudflarePeer
 let origin: ScriptedOrigin
@@ -37,7 +39,7 @@ beforeEach(async () => {
   origin.answers("/ready", (_, response) => response.end('{"status":"ready"}'))
   // Whom the edge cannot check by itself, and what it does not answer, is for the functions.
   origin.answers("/api/v1/configs/tenant/acme", problem(401, "UNAUTHENTICATED"))
-  origin.answers("/api/v1/outcomes", problem(422, "BODY_INVALID"))
+  origin.answers("/api/v1/outcomes", problem(400, "BODY_INVALID"))
 })
 afterEach(async () => {
   await cloudflare.close()
@@ -64,7 +66,12 @@ interface Run extends Partial<Omit<DeployOptions, "upload">> {
 }
 
 const deploy = async (run: Run = {}): Promise<void> => {
-  const { bundle: given = bundle, config: configured = config, environment: given_ = environment(), ...others } = run
+  const {
+    bundle: given = bundle,
+    config: configured = config,
+    environment: given_ = environment(),
+    ...others
+  } = run
   const { accountId, token: apiToken, apiUrl: baseUrl, siteUrl: url } = cloudflare
   await deployWorker({
     cloudflare: createCloudflare({ accountId, token: apiToken, baseUrl, pause: atOnce }),
@@ -121,7 +128,9 @@ describe("the first deployment", () => {
 
   test("fails loudly when the service does not do what it should", async () => {
     const reason = await reasonOf(
-      deploy({ environment: { ...environment(), WORKER_READER_PUBLIC_KEYS: (await createReaderKeys("other")).jwks } }),
+      deploy({
+        environment: { ...environment(), WORKER_READER_PUBLIC_KEYS: (await createReaderKeys("other")).jwks },
+      }),
     )
     expect(reason.message).toContain("a read, and one of what is known: answered 401 instead of 200")
   })
@@ -148,8 +157,17 @@ describe("each deployment after it", () => {
     expect(cloudflare.bindings(fresh)).toEqual({ ...cloudflare.bindings(old), AWS_REGION: "eu-west-1" })
   })
 
+  test("takes none of a version that was taken back", async () => {
+    const keyless = { WORKER_READER_PUBLIC_KEYS: (await createReaderKeys("other")).jwks }
+    expect(await reasonOf(deploy({ environment: keyless }))).toBeInstanceOf(RolledBack)
+    await deploy({ environment: {} })
+    const [old, , fresh] = cloudflare.versions() as [string, string, string]
+    expect(cloudflare.bindings(fresh)).toEqual(cloudflare.bindings(old))
+  })
+
   test("that fails under its own name is given to nobody", async () => {
-    const text = `${bundle.text}\n`.replaceAll("/api/v1/configs/tenant/", "/api/v9/configs/tenant/")
+    expect(bundle.text).toContain("hotswap-revision")
+    const text = bundle.text.replaceAll("hotswap-revision", "hotswap-version")
     const reason = await reasonOf(deploy({ bundle: broken(text) }))
     expect(reason).toBeInstanceOf(RolledBack)
     expect(reason.message).toContain("the one before does what it should")
@@ -184,7 +202,12 @@ describe("each deployment after it", () => {
 
   test("goes on from the version that most readers had where a run was cut off", async () => {
     const cut = new Error("the machine is gone")
-    const dead = { ...createCloudflare({ ...api(), pause: atOnce }), deploy: async () => { throw cut } }
+    const dead = {
+      ...createCloudflare({ ...api(), pause: atOnce }),
+      deploy: async () => {
+        throw cut
+      },
+    }
     const living = createCloudflare({ ...api(), pause: atOnce })
     let calls = 0
     const dies = {
@@ -237,7 +260,10 @@ describe("each deployment after it", () => {
   })
 
   test("with a migration is for everybody at once, and only when somebody says so", async () => {
-    const migrated = { ...config, migrations: [...config.migrations, { tag: "v2", new_sqlite_classes: ["StreamHub"] }] }
+    const migrated = {
+      ...config,
+      migrations: [...config.migrations, { tag: "v2", new_sqlite_classes: ["StreamHub"] }],
+    }
     const reason = await reasonOf(deploy({ config: migrated }))
     expect(reason.message).toContain("migration v2")
     expect(cloudflare.versions()).toHaveLength(1)

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest"
+import { openTestDatabase } from "../support/database.ts"
 import { eventOf } from "../support/function-events.ts"
 import { type DeployedFunction, synthesise } from "../support/lambda/assets.ts"
 import { type Lambda, startLambda } from "../support/lambda/lambda.ts"
@@ -19,11 +20,17 @@ afterEach(async () => {
 })
 afterAll(() => rm(outdir, { recursive: true, force: true }))
 
-/** The asset out of the synthesised deployment, started as Lambda starts it, with its settings; they lead nowhere. */
-const start = async (name: string, timeoutMs = 20_000): Promise<Lambda> => {
+/** The asset out of the synthesised deployment, started as Lambda starts it, with its settings; they lead nowhere else than said. */
+const start = async (
+  name: string,
+  timeoutMs = 20_000,
+  elsewhere: Readonly<Record<string, string>> = {},
+  onLine?: (line: string) => void,
+): Promise<Lambda> => {
   const [, found] = [...functions].find(([id]) => id.toLowerCase().startsWith(name)) ?? []
   const { root, variables } = found!
-  const lambda = await startLambda({ root, environment: sampleSettings(variables), timeoutMs })
+  const environment = { ...sampleSettings(variables), ...elsewhere }
+  const lambda = await startLambda({ root, environment, timeoutMs, ...(onLine ? { onLine } : {}) })
   running.push(lambda)
   return lambda
 }
@@ -76,6 +83,27 @@ test.each([
 ])("%s ends by itself before its time is up, with nobody there", async (name, timeoutMs) => {
   const lambda = await start(name, timeoutMs)
   expect(await lambda.invoke({ "detail-type": "Scheduled Event" })).toMatchObject({ kind: "answered" })
+})
+
+test("relay tells by its log how everything goes, in a line that CloudWatch makes metrics of", async () => {
+  const database = await openTestDatabase(1)
+  const lines: string[] = []
+  const elsewhere = { DATABASE_SYSTEM_URL: database.url("hotswap_system") }
+  try {
+    const lambda = await start("relay", 6_000, elsewhere, (line) => lines.push(line))
+    await lambda.invoke({ "detail-type": "Scheduled Event" })
+    await lambda.stop()
+  } finally {
+    await database.close()
+  }
+  const told = lines.map((line) => JSON.parse(line)).filter((line) => "_aws" in line)
+  expect(told).toEqual([
+    expect.objectContaining({
+      Stage: "prod",
+      OutboxAge: expect.any(Number),
+      OutboxMarks: expect.any(Number),
+    }),
+  ])
 })
 
 test("what takes too long is killed, and the next event starts it anew", async () => {

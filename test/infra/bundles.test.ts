@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process"
-import { generateKeyPairSync } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -11,6 +10,7 @@ import { BUDGET_KIB } from "../../ci/size-budgets.ts"
 import { HANDLERS, type HandlerName, SETTINGS } from "../../infra/settings.ts"
 import { ServiceStack } from "../../infra/stacks/service.ts"
 import { type Bundle, bundleHandler } from "../support/bundles.ts"
+import { sampleSettings } from "../support/lambda/settings.ts"
 
 /** The compiler sees to it that each function has one. */
 const budgets: Record<HandlerName, number> = BUDGET_KIB
@@ -41,30 +41,7 @@ const environmentOf = (handler: HandlerName): Record<string, string> => {
     Object.entries(template.findResources("AWS::Lambda::Function")).find(([id]) =>
       id.toLowerCase().startsWith(handler),
     ) ?? []
-  const variables: Record<string, unknown> = found?.Properties.Environment.Variables
-  return Object.fromEntries(
-    Object.entries(variables).map(([name, value]) => [
-      name,
-      typeof value === "string" ? value : sampleOf(name),
-    ]),
-  )
-}
-
-const sampleOf = (name: string): string => {
-  if (name.endsWith("_BUCKET")) return "a-bucket"
-  if (name === "HOTSWAP_BACKUP_QUEUE_URL")
-    return "https://sqs.eu-central-1.amazonaws.com/123456789012/a-queue"
-  if (name.endsWith("_ARN"))
-    return "arn:aws:states:eu-central-1:123456789012:stateMachine:Hotswap-prod-Rollout"
-  if (name.startsWith("DATABASE")) return "postgres://role:password@127.0.0.1:1/hotswap"
-  if (name.endsWith("_URL")) return "https://127.0.0.1:1"
-  if (!/(_KEYS|_AUDIT_KEY|_AUDIT_PUBLIC_KEY|_HAND_OVER_KEY)$/.test(name))
-    return "a-secret-of-at-least-thirty-two-characters"
-  const { privateKey, publicKey } = name.includes("HAND_OVER")
-    ? generateKeyPairSync("x25519")
-    : generateKeyPairSync("ed25519")
-  const key = (name.includes("PUBLIC") ? publicKey : privateKey).export({ format: "jwk" })
-  return JSON.stringify({ keys: [{ ...key, kid: "sample", alg: "EdDSA" }] })
+  return sampleSettings(found?.Properties.Environment.Variables)
 }
 
 /** Loads a bundle and calls it once, as somebody who asks for a page, and as a schedule. */

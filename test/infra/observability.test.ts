@@ -6,6 +6,7 @@ import { stalenessOf } from "../../core/release/pointer-document.ts"
 import { systemClock } from "../../functions/platform/clock.ts"
 import { METRIC_UNITS, metricsOf } from "../../functions/platform/metric-log.ts"
 import { SETTINGS, STAGES, type Stage, type StageSettings } from "../../infra/settings.ts"
+import { DataStack } from "../../infra/stacks/data.ts"
 import { ServiceStack } from "../../infra/stacks/service.ts"
 
 const templateOf = (settings: StageSettings): Template =>
@@ -174,6 +175,19 @@ describe.each(STAGES)("the %s stage", (stage) => {
       ["drill-age", "DrillAge"],
     ] as const)
       expect(alarm(id)).toMatchObject({ MetricName: metric, Threshold: 2 * 86_400 })
+  })
+
+  test("goes off when the database has little left to grow, where the stage has one of its own", () => {
+    const { database } = SETTINGS[stage]
+    if (database.kind !== "aurora") return expect(alarm("database-capacity")).toBeUndefined()
+    const data = Template.fromStack(new DataStack(new App(), SETTINGS[stage], database))
+    const [cluster] = propertiesOf<{ DBClusterIdentifier: string }>(data, "AWS::RDS::DBCluster")
+    expect(alarm("database-capacity")).toMatchObject({
+      Namespace: "AWS/RDS",
+      MetricName: "ACUUtilization",
+      Dimensions: [{ Name: "DBClusterIdentifier", Value: cluster!.DBClusterIdentifier }],
+      Threshold: 90,
+    })
   })
 
   test("looks for the figures that the functions tell, under the names they tell them by, and shows them all", () => {

@@ -93,18 +93,6 @@ const archives = (stage: Stage) => {
   return { toKeep, toRemove }
 }
 
-/** Lambda joins functions to the network in their name; what runs in them is denied that. Without a database of our own there is none. */
-const network = (stage: Stage): string[] => {
-  if (SETTINGS[stage].database.kind !== "aurora") return []
-  const interfaces = ["Create", "Delete", "Describe"].map(
-    (verb) => `ec2:${verb}NetworkInterface${verb === "Describe" ? "s" : ""}`,
-  )
-  const rest = ["ec2:DescribeSubnets", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
-  const lines = each("*", ...interfaces, ...rest)
-  const fromWithin = ` if lambda:SourceFunctionArn is arn:{partition}:lambda:${OURS}:function:*`
-  return [...lines, ...lines.map((line) => `NOT ${line}${fromWithin}`)]
-}
-
 const rollout = (stage: Stage, ...actions: string[]) =>
   each(`arn:{partition}:states:${OURS}:stateMachine:Hotswap-${stage}-Rollout`, ...actions)
 

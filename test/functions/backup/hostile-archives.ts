@@ -201,6 +201,21 @@ export const HOSTILE: readonly Hostile[] = [
       key_hashes: row.key_hashes.map((hash: number) => hash ^ 1),
     })),
   },
+  ...[-1, 2_147_483_647].map((looks) => ({
+    name: `a change that was looked at ${looks} times`,
+    table: "changes",
+    alter: altering("changes", (row) => ({ ...row, looks })),
+  })),
+  ...["approvals", "comments"].map((list) => ({
+    name: `a change whose ${list} are no list of any`,
+    table: "changes",
+    alter: altering("changes", (row) => ({ ...row, [list]: [null] })),
+  })),
+  {
+    name: "a change with an edit that is none",
+    table: "changes",
+    alter: altering("changes", (row) => ({ ...row, content: { ...row.content, edits: [null] } })),
+  },
   {
     name: "a change whose state is two",
     table: "changes",

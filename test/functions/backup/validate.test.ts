@@ -1,13 +1,20 @@
+import { generateKeyPairSync, randomBytes } from "node:crypto"
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import type { JSONWebKeySet } from "jose"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import type { ScopeId } from "../../../core/ids.ts"
 import { type Job, SCHEDULE_OWNER } from "../../../core/job/job.ts"
 import { type BackupRow, findBackup } from "../../../db/queries/backups.ts"
+import { checkCopies } from "../../../functions/backup/copies.ts"
+import { locationsOf } from "../../../functions/backup/locations.ts"
 import { validateWork } from "../../../functions/backup/validate.ts"
 import type { WorkContext } from "../../../functions/backup/work.ts"
-import { createArchives } from "../../../functions/platform/archive/archives.ts"
+import { type Archives, createArchives } from "../../../functions/platform/archive/archives.ts"
+import { composeArchives } from "../../../functions/platform/archive/compose-archives.ts"
+import { archiveName } from "../../../functions/platform/archive/names.ts"
 import { severalLocations } from "../../../functions/platform/blob-locations.ts"
+import { keysFor } from "../../../functions/platform/deployment-keys.ts"
 import { systemIds } from "../../../functions/platform/ids.ts"
 import { archiveKeys } from "../../../functions/platform/keys/archive-keys.ts"
 import { createWorld, type World } from "../manage/world.ts"
@@ -33,8 +40,8 @@ const backUp = async (): Promise<BackupRow> => {
   return made
 }
 
-const validate = async ({ backupId }: BackupRow) =>
-  await validateWork(archiving)({
+const validate = async ({ backupId }: BackupRow, archives: Archives = archiving.archives) =>
+  await validateWork({ ...archiving, archives })({
     job: {
       scope: SCOPE,
       jobId: systemIds.uuid(),
@@ -81,6 +88,32 @@ test("copies that are damaged or missing at one location are put right from the 
   expect(await partsIn(1)).toEqual(copy)
 })
 
+test("a manifest that somebody put in the place of the one that was listed is put right, and not passed on", async () => {
+  const made = await backUp()
+  const [primary] = archiving.blobs.locations
+  const name = archiveName("backups", SCOPE, made.backupId)
+  const { bytes: good, manifest } = await archiving.archives.open(SCOPE, made.backupId)
+  const { privateKey } = generateKeyPairSync("x25519")
+  const handOverKey = { keys: [{ ...privateKey.export({ format: "jwk" }), kid: "1" }] } as JSONWebKeySet
+  await primary!.store.remove(name)
+  const { format: _, ...about } = manifest
+  await createArchives({
+    blobs: primary!.store,
+    keys: keysFor(randomBytes(32), String(handOverKey.keys[0]!.x)),
+  }).write({ ...about, tables: [] })
+  const { keyRing, clock } = world.platform
+  const archives = composeArchives({
+    blobs: archiving.blobs,
+    db: world.app,
+    keyRing,
+    clock,
+    settings: { handOverKey },
+  })
+  expect((await archives.open(SCOPE, made.backupId)).manifest.tables).toEqual([])
+  await validate(made, archives)
+  for (const { store } of archiving.blobs.locations) expect(await store.get(name)).toEqual(Buffer.from(good))
+})
+
 test("one that no location has whole fails, and says where", async () => {
   const made = await backUp()
   for (const place of [0, 1]) await flip((await partsIn(place))[2]!)
@@ -107,6 +140,22 @@ test("a location that does not answer keeps no tenant without a backup, and is t
   const row = await findBackup(world.app, SCOPE, made.backupId)
   expect(row!.locations).toMatchObject([{ ok: true }, { ok: true }])
   expect((await partsIn(1)).length).toBe((await partsIn(0)).length)
+})
+
+test("what is wrong with a location is told without where it is: tenants read it", async () => {
+  const made = await backUp()
+  const { manifest } = await archiving.archives.open(SCOPE, made.backupId)
+  const away = () =>
+    Promise.reject(Object.assign(new Error("connect 10.0.0.7:9000"), { code: "ECONNREFUSED" }))
+  const [primary, copy] = archiving.blobs.locations
+  const blobs = severalLocations([primary!, { ...copy!, store: { ...copy!.store, list: away, get: away } }])
+  const found = await locationsOf({ ...archiving, blobs }, SCOPE, manifest)
+  expect(found[1]).toMatchObject({ ok: false, problem: "It could not be looked at (ECONNREFUSED)." })
+  const { problems } = await checkCopies({ ...archiving, blobs }, SCOPE, made, {
+    progress: async () => {},
+    signal: new AbortController().signal,
+  })
+  expect(problems.get("copy")).toMatch(/ is unreachable$/)
 })
 
 test("while a location does not answer nobody says which parts no archive names", async () => {

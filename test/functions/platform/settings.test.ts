@@ -114,6 +114,25 @@ describe("settings", () => {
     ])
   })
 
+  test("deployed, a database is spoken to encrypted and verified, or on the same machine", () => {
+    const onAws = { HOTSWAP_STAGE: "prod" }
+    const at = (place: string) =>
+      linesOf({ ...onAws, DATABASE_URL: `postgres://hotswap_app:kW3r0zVbQm7@${place}` })
+    const refused = expect.stringContaining("DATABASE_URL does not ask for sslmode=verify-full")
+    for (const place of [
+      "db.example.com/hotswap",
+      "db/hotswap?sslmode=require",
+      "10.0.0.1/hotswap?sslmode=disable",
+    ])
+      expect(at(place), place).toEqual([refused])
+    for (const place of [
+      "db.example.com/hotswap?sslmode=verify-full",
+      "127.0.0.1/hotswap",
+      "[::1]:5432/hotswap",
+    ])
+      expect(at(place), place).toEqual([])
+  })
+
   test("a secret made by chance is deployed", () => {
     const secrets = ["HOTSWAP_ADMIN_TOKEN", "HOTSWAP_EDGE_SECRET", "UPSTASH_REDIS_REST_TOKEN"]
     for (let round = 0; round < 200; round++) {

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto"
 import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 
 /** What came of an invocation; times are milliseconds since it was asked for, the start of a process included. */
@@ -35,6 +36,8 @@ interface Options {
   timeoutMs: number
   /** In place of the runtime that is there. */
   node?: string
+  /** Gets each line that the function writes to its log. */
+  onLine?: (line: string) => void
 }
 
 interface Waiting {
@@ -60,7 +63,13 @@ const bodyOf = async (request: IncomingMessage, onFirst: () => void): Promise<Bu
  * Plays Lambda for one function: the runtime API for the process it starts, one invocation at a time. At the timeout the
  * process is killed, and the next invocation starts another.
  */
-export const startLambda = async ({ root, environment, timeoutMs, node }: Options): Promise<Lambda> => {
+export const startLambda = async ({
+  root,
+  environment,
+  timeoutMs,
+  node,
+  onLine,
+}: Options): Promise<Lambda> => {
   const queue: Waiting[] = []
   let idle: ServerResponse | null = null
   let current: Waiting | null = null
@@ -142,8 +151,9 @@ export const startLambda = async ({ root, environment, timeoutMs, node }: Option
         LAMBDA_TASK_ROOT: root,
         _HANDLER: "index.handler",
       },
-      stdio: ["ignore", "ignore", "inherit"],
+      stdio: ["ignore", onLine ? "pipe" : "ignore", "inherit"],
     })
+    if (onLine) createInterface({ input: child.stdout! }).on("line", onLine)
   }
 
   const kill = async (): Promise<void> => {
