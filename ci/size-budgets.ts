@@ -4,11 +4,11 @@
  */
 export const BUDGET_KIB = {
   read: 184,
-  manage: 1900,
+  manage: 1860,
   outcomes: 730,
   advance: 680,
   relay: 310,
-  notify: 480,
+  notify: 450,
   backup: 900,
   migrate: 140,
 } as const

@@ -11,14 +11,29 @@ export const REPORT = join(OUT, "template-diff.md")
 
 const KIB = 1024
 
+/** Says no more than the key of the code above it. */
+const ASSET_PATH = / └─ \[~\] Metadata\n +└─ \[~\] \.aws:asset:path:\n.*\n.*\n/g
+
 /** The differences of one stack, as `cdk diff` tells them; `null`: there are none. */
 const stackDiff = async (assembly: string, { name }: Stack, before: Stack): Promise<string | null> => {
   const text = await ask(
     "cdk",
-    ["diff", "--app", assembly, "--template", before.template, "--ci", "--no-color", "--no-change-set", "--exclusively", name],
+    [
+      "diff",
+      "--app",
+      assembly,
+      "--template",
+      before.template,
+      "--ci",
+      "--no-color",
+      "--no-change-set",
+      "--exclusively",
+      name,
+    ],
     { environment: { NO_COLOR: "1" } },
   )
   const lines = text
+    .replaceAll(ASSET_PATH, "")
     .split("\n")
     .filter((line) => !/^(Stack |✨|\(NOTE: )/.test(line))
     .join("\n")

@@ -83,6 +83,8 @@ export class AuditJudge {
 
   drop(row: ArchiveRow): void {
     const { through, note } = row.values as { through: number; note: string }
+    if (!note.split("\n").includes(String(through)))
+      throw invalid(row.table, row.nth, `drop ${through}: its note is of another size`)
     if (through > (this.#drop?.through ?? 0)) this.#drop = { through, note }
   }
 

@@ -73,7 +73,7 @@ const checkOne = async (blobs: Locations, { name, isWhole }: Wanted, copies: Cop
   if (whole.length === blobs.locations.length || whole.length === 0) return
   for (const copy of await blobs.mend(name, (found) => whole.some((one) => same(one, found)))) {
     if (copy.state === "mended") copies.mended += 1
-    // Why else is for the log: tenants are told of this.
+    // Why else may say where on a machine or in whose account it is, and tenants read this.
     else if (copy.state !== "whole")
       copies.problems.set(
         copy.name,

@@ -43,15 +43,17 @@ class LeaseLost extends Error {}
 /** Says again and again that parts are being taken away. To be asked before each removal: throws once somebody may be writing. */
 const holding = ({ db, clock }: RetainDeps, scope: ScopeId, first: Instant) => {
   let lease = first
-  let saidMs = clock.nowMs()
+  // By two clocks: one may be put back, and the other stands still while the machine sleeps.
+  const now = () => [clock.nowMs(), performance.now()] as const
+  let said = now()
   return {
     mustHold: async (): Promise<void> => {
-      // Either way: a clock that was put back must not keep it from being said.
-      if (Math.abs(clock.nowMs() - saidMs) < RENEW_MS) return
+      const isRecent = now().every((ms, nth) => Math.abs(ms - said[nth]!) < RENEW_MS)
+      if (isRecent) return
       const next = await renewRemoving(db, scope, lease)
       if (next === null) throw new LeaseLost(`parts of ${scope} are not being taken away any more`)
       lease = next
-      saidMs = clock.nowMs()
+      said = now()
     },
     end: () => endRemoving(db, scope, lease),
   }

@@ -42,7 +42,7 @@ export interface Metrics {
   tell(figures: Figures, atMs?: number): void
 }
 
-export const NAMESPACE = "Hotswap"
+const NAMESPACE = "Hotswap"
 
 const isKnown = (entry: [string, number | null]): entry is [MetricName, number] => Number.isFinite(entry[1])
 

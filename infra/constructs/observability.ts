@@ -42,8 +42,8 @@ export class Observability extends Construct {
     const cloudWatch = new ServicePrincipal("cloudwatch.amazonaws.com", {
       conditions: { StringEquals: { "aws:SourceAccount": Stack.of(this).account } },
     })
+    // Grants the use of the key, too.
     topic.grantPublish(cloudWatch)
-    key.grant(cloudWatch, "kms:Decrypt", "kms:GenerateDataKey*")
     for (const mail of alarmMails) topic.addSubscription(new EmailSubscription(mail))
     return topic
   }

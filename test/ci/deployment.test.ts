@@ -31,7 +31,7 @@ test("a stage's stacks are deployed, and neither another's nor what says what wo
   ])
   expect(await deployedStacks(outdir, "staging")).toEqual(["Hotswap-staging"])
   await expect(deployedStacks(outdir, "pro")).rejects.toThrow('there is no stage "pro"')
-})
+}, 120_000)
 
 test("what it goes back to is the last commit that was deployed there well, and not this one", async () => {
   const github = await startGitHub("an-owner/a-name")

@@ -177,11 +177,15 @@ describe("each deployment after it", () => {
   })
 
   test("that fails once readers have it is taken back, although its secrets are others", async () => {
-    let down = false
+    // Not at once, but a while after.
+    let goesDownAfter = Number.POSITIVE_INFINITY
     cloudflare.onDeployed((shares) => {
-      down = Object.values(shares).includes(10)
+      goesDownAfter = Object.values(shares).includes(10) ? 5 : Number.POSITIVE_INFINITY
     })
-    origin.answers("/ready", (_, response) => response.writeHead(down ? 503 : 200).end())
+    origin.answers("/ready", (_, response) => {
+      goesDownAfter -= 1
+      response.writeHead(goesDownAfter < 0 ? 503 : 200).end()
+    })
     const changed = { ...environment(), WORKER_UPSTASH_REDIS_REST_TOKEN: "another" }
     const reason = await reasonOf(deploy({ environment: changed }))
     expect(reason).toBeInstanceOf(RolledBack)
@@ -192,10 +196,12 @@ describe("each deployment after it", () => {
 
   test("that is ended by whoever runs it is taken back", async () => {
     const controller = new AbortController()
-    cloudflare.onDeployed((shares) => {
-      if (Object.values(shares).includes(10)) controller.abort(new Error("not to go on"))
-    })
-    const reason = await reasonOf(deploy({ signal: controller.signal }))
+    // It comes while a tenth have it and nobody does anything but wait.
+    const waits = async (): Promise<void> => {
+      controller.abort(new Error("not to go on"))
+      await new Promise(() => {})
+    }
+    const reason = await reasonOf(deploy({ signal: controller.signal, pause: waits }))
     expect(reason).toBeInstanceOf(RolledBack)
     expect(cloudflare.deployments().at(-1)).toEqual({ [cloudflare.versions()[0]!]: 100 })
   })
@@ -228,6 +234,14 @@ describe("each deployment after it", () => {
       { [fresh]: 10, [old]: 90 },
     ])
     expect(await serving()).toBe(fresh)
+  })
+
+  test("is refused when it needs a secret that it is not given and no version had", async () => {
+    const lacking = config.secrets.required.filter((name) => !name.startsWith("UPSTASH_"))
+    await deploy({ config: { ...config, secrets: { required: lacking } } })
+    const reason = await reasonOf(deploy({ environment: {} }))
+    expect(reason.message).toContain("inherit binding 'UPSTASH_REDIS_REST_URL' is invalid (10057)")
+    expect(cloudflare.versions()).toHaveLength(2)
   })
 
   test("that does not start alters nothing", async () => {

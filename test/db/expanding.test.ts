@@ -5,16 +5,16 @@ import { narrowingIn } from "../support/expanding.ts"
 
 const FOLDER = join(import.meta.dirname, "../../db/migrations")
 /** Nothing was deployed while these were written. */
-const BEFORE_THE_FIRST_RELEASE = "0014_backups_and_jobs.sql"
+const BEFORE_ANY_DEPLOYMENT = "0014_backups_and_jobs.sql"
 
 const migrations = readdirSync(FOLDER)
   .filter((name) => name.endsWith(".sql"))
   .toSorted()
 
 test("what deployed code may use is taken away by no migration that does not say since when nobody uses it", () => {
-  expect(migrations).toContain(BEFORE_THE_FIRST_RELEASE)
+  expect(migrations).toContain(BEFORE_ANY_DEPLOYMENT)
   const narrowing = migrations
-    .filter((name) => name > BEFORE_THE_FIRST_RELEASE)
+    .filter((name) => name > BEFORE_ANY_DEPLOYMENT)
     .flatMap((name) =>
       narrowingIn(readFileSync(join(FOLDER, name), "utf8")).map((statement) => `${name}: ${statement}`),
     )
@@ -55,7 +55,7 @@ describe("what takes something away", () => {
     expect(narrowingIn(adding)).toEqual([])
   })
 
-  test("is found where it stands in the migrations from before the first release", () => {
+  test("is found where it stands in the migrations from before anything was deployed", () => {
     const found = migrations.filter(
       (name) => narrowingIn(readFileSync(join(FOLDER, name), "utf8")).length > 0,
     )

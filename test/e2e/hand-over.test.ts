@@ -326,6 +326,9 @@ describe("what is taken in", () => {
     expect((await target.call<{ code: string }>("POST", `${path}/complete`)).body.code).toBe(
       "IMPORT_NOT_FOUND",
     )
+    const audited = "/api/v1/audit?tenantId=~platform&limit=100&action=backup.import"
+    const { items } = await asked<{ items: { detail: object }[] }>(target, "GET", audited)
+    expect(items[0]!.detail).toMatchObject({ from: from.signingKey })
     await doneBy(target, `/api/v1/backups/${backupId}/validate`)
     await asked(target, "DELETE", `/api/v1/backups/${backupId}`)
     expect((await offer(good, from.signingKey)).body.code).toBe("IMPORT_CONFLICT")

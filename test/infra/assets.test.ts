@@ -1,7 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises"
+import { mkdtemp, readdir, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest"
+import { MIGRATIONS } from "../../infra/constructs/bundling.ts"
 import { openTestDatabase } from "../support/database.ts"
 import { eventOf } from "../support/function-events.ts"
 import { type DeployedFunction, synthesise } from "../support/lambda/assets.ts"
@@ -63,11 +64,11 @@ test.each(["read", "manage"])("%s tells of a database that is away, and lives", 
   expect(lambda.starts()).toBe(1)
 })
 
-test.each(["advance", "backup"])(
+test.each(["advance", "backup", "migrate"])(
   "%s fails with what went wrong where it is asked for nothing there is",
   async (name) => {
     const lambda = await start(name)
-    const asked = name === "backup" ? { task: "nothing" } : { task: "nothing", changeId: "acme:chg_1" }
+    const asked = name === "advance" ? { task: "nothing", changeId: "acme:chg_1" } : { task: "nothing" }
     expect(await lambda.invoke(asked)).toMatchObject({
       kind: "failed",
       errorMessage: expect.stringMatching(/\w/),
@@ -104,6 +105,12 @@ test("relay tells by its log how everything goes, in a line that CloudWatch make
       OutboxMarks: expect.any(Number),
     }),
   ])
+})
+
+test("migrate takes every migration along, to where it looks for them", async () => {
+  const [, { root } = { root: "" }] = [...functions].find(([id]) => id.startsWith("Migrate")) ?? []
+  const taken = await readdir(join(root, "migrations"), { recursive: true })
+  expect(taken.toSorted()).toEqual((await readdir(MIGRATIONS, { recursive: true })).toSorted())
 })
 
 test("what takes too long is killed, and the next event starts it anew", async () => {

@@ -1,6 +1,8 @@
 import { App } from "aws-cdk-lib"
+import { Template } from "aws-cdk-lib/assertions"
 import { beforeAll, describe, expect, test } from "vitest"
 import { SETTINGS, STAGES, type Stage } from "../../infra/settings.ts"
+import { ServiceStack } from "../../infra/stacks/service.ts"
 import { addStages } from "../../infra/stages.ts"
 import { allowedTo, letIn, type Resources, textOf } from "./allowed.ts"
 
@@ -207,5 +209,32 @@ describe.each(STAGES)("in the %s stage", (stage) => {
       "{OutcomesFunction} AWS_IAM BUFFERED no CORS",
       "{ReadFunction} AWS_IAM RESPONSE_STREAM no CORS",
     ])
+  })
+})
+
+describe("the Worker's access key", () => {
+  const withKeys = (edgeKeys: readonly number[]): Resources => {
+    const app = new App({ context: { "aws:cdk:bundling-stacks": [] } })
+    return Template.fromStack(new ServiceStack(app, { ...SETTINGS.dev, edgeKeys })).toJSON().Resources
+  }
+  const keysIn = (resources: Resources): string[] =>
+    Object.entries(resources).flatMap(([id, { Type }]) => (Type === "AWS::IAM::AccessKey" ? [id] : []))
+  const toldIn = (resources: Resources): unknown =>
+    Object.values(resources).find(({ Properties }) => Properties?.Name === "hotswap/dev/edge-key")?.Properties
+      ?.SecretString
+
+  test("is renewed while the last one is in use: there are two, and the secret tells the new one", () => {
+    const [before, both, after] = [[1], [1, 2], [2]].map(withKeys) as [Resources, Resources, Resources]
+    const [[first], [, second]] = [keysIn(before), keysIn(both)]
+    expect([keysIn(both), keysIn(after)]).toEqual([[first, second], [second]])
+    expect(JSON.stringify(toldIn(before))).toContain(`["${first}","SecretAccessKey"]`)
+    for (const later of [both, after]) {
+      expect(JSON.stringify(toldIn(later))).toContain(`["${second}","SecretAccessKey"]`)
+      expect(JSON.stringify(toldIn(later))).not.toContain(`"${first}"`)
+    }
+  })
+
+  test.each([[[]], [[1, 2, 3]], [[2, 1]], [[1, 1]], [[0]]])("is not made of the numbers %j", (edgeKeys) => {
+    expect(() => withKeys(edgeKeys)).toThrow(/^edgeKeys of dev are not one or two rising numbers/)
   })
 })

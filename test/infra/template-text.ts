@@ -1,4 +1,5 @@
 import type { CloudFormationStackArtifact } from "aws-cdk-lib/cx-api"
+import { textOf } from "./allowed.ts"
 
 /** Of code, or of migrations: another with every commit, and no part of the shape. */
 const DIGEST = /[0-9a-f]{64}/g
@@ -18,10 +19,24 @@ interface Template {
   Outputs?: Record<string, unknown>
 }
 
+/** A document inside the template, such as a state machine's: with a line for each of its lines. */
+const documentIn = (value: unknown): string | null => {
+  const text = typeof value === "object" && value !== null && "Fn::Join" in value ? textOf(value) : value
+  if (typeof text !== "string" || !text.startsWith('{"')) return null
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2).replaceAll("\n", "\n  ")
+  } catch {
+    return null
+  }
+}
+
 const section = (title: string, of: Record<string, unknown>): string =>
-  [title, ...Object.entries(of).map(([name, value]) => `  ${name}: ${JSON.stringify(sorted(value))}`)].join(
-    "\n",
-  )
+  [
+    title,
+    ...Object.entries(of).map(
+      ([name, value]) => `  ${name}: ${documentIn(value) ?? JSON.stringify(sorted(value))}`,
+    ),
+  ].join("\n")
 
 const byTitle = (one: string, other: string): number => (one < other ? -1 : 1)
 

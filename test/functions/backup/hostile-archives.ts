@@ -320,6 +320,11 @@ export const HOSTILE: readonly Hostile[] = [
     alter: dropping("audit_drops", () => true),
   },
   {
+    name: "a drop that goes further than its note",
+    table: "audit_drops",
+    alter: altering("audit_drops", (row) => ({ ...row, through: row.through + 1 })),
+  },
+  {
     name: "a pseudonym of somebody else",
     table: "audit_people",
     alter: altering("audit_people", (row) => ({ ...row, subject: "somebody.else" })),

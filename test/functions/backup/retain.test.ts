@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import { PLATFORM, type ScopeId } from "../../../core/ids.ts"
 import { removeBackup } from "../../../db/queries/backups.ts"
 import { retainBackups, retainOne } from "../../../functions/backup/retain.ts"
@@ -143,6 +143,31 @@ test("where one manifest cannot be read no part goes, as it may name any", async
   await retainOne({ ...world.retaining, archives }, { scope: "unread" as ScopeId, tier: "Free" })
   expect(await partsOf(world, "unread")).toEqual(before)
   expect(world.errors.at(-1)).toMatchObject({ fields: { scope: "unread" } })
+})
+
+test("whose time is over takes nothing away, though the clock was put back by as much meanwhile", async () => {
+  await withArchives("back", 3)
+  const before = await partsOf(world, "back")
+  const { archives, clock } = world.retaining
+  const [wallMs, realNow] = [clock.nowMs(), performance.now.bind(performance)]
+  const partsNamed = async (scope: ScopeId) => {
+    vi.spyOn(performance, "now").mockImplementation(() => realNow() + 660_000)
+    await world.expireRemoving(scope)
+    return await archives.partsNamed(scope)
+  }
+  const deps = {
+    ...world.retaining,
+    clock: { ...clock, nowMs: () => wallMs },
+    archives: { ...archives, partsNamed },
+  }
+  try {
+    await expect(retainOne(deps, { scope: "back" as ScopeId, tier: "Free" })).rejects.toThrow(
+      "not being taken away",
+    )
+  } finally {
+    vi.restoreAllMocks()
+  }
+  expect(await partsOf(world, "back")).toEqual(before)
 })
 
 test("what is locked stays whole until its lock is over, and goes then", async () => {

@@ -32,8 +32,6 @@ test("an upload that nobody completed in a day is given up; one that is complete
   await begun()
   expect(await remove(async () => {})).toEqual({ found: 1, removed: 1 })
   const backupId = await begun()
-  await remove(
-    () => world.owner`update hotswap.backups set state = 'complete' where backup_id = ${backupId}`,
-  )
+  await remove(() => world.owner`update hotswap.backups set state = 'complete' where backup_id = ${backupId}`)
   expect((await world.backups("slow")).map(({ state }) => state)).toEqual(["removed", "complete"])
 })

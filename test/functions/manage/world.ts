@@ -11,6 +11,7 @@ import { createGrants } from "../../../functions/platform/grants.ts"
 import { systemIds } from "../../../functions/platform/ids.ts"
 import { createLimits } from "../../../functions/platform/limits.ts"
 import { createManagementGuard } from "../../../functions/platform/management-guard.ts"
+import type { Figures } from "../../../functions/platform/metric-log.ts"
 import type { Messenger } from "../../../functions/platform/messages/messenger.ts"
 import type { Pacer } from "../../../functions/platform/pacer.ts"
 import type { RedisSender } from "../../../functions/platform/redis-sender.ts"
@@ -75,6 +76,7 @@ export const createWorld = async ({
   const clock = { nowMs: () => nowMs, now: () => new Date(nowMs) }
   const background = createBackground(log)
   const published: string[] = []
+  const told: Figures[] = []
   const limits = createLimits({ clock, log, background, send: send ?? noRedis })
   const grants = createGrants({ db: database.app })
   const platform = {
@@ -93,6 +95,7 @@ export const createWorld = async ({
     log,
     trace: noTrace,
     background,
+    metrics: { tell: (figures: Figures) => void told.push(figures) },
     attempts: createAttempts({ clock, log, background, send }),
     tokenUses: createTokenUses({ clock, log, background, send }),
     limits,
@@ -153,6 +156,7 @@ export const createWorld = async ({
   return {
     ...database,
     platform,
+    told,
     manage,
     advance,
     readerKeys,

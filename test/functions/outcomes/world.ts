@@ -5,7 +5,6 @@ import { formatRevision } from "../../../core/release/revision.ts"
 import { readPointer } from "../../../db/queries/reading.ts"
 import { createOutcomes } from "../../../functions/outcomes/outcomes.ts"
 import type { OutcomesPlatform } from "../../../functions/platform/compose-outcomes.ts"
-import type { Figures } from "../../../functions/platform/metric-log.ts"
 import { type Answer, CONTEXT, createWorld, eventOf, must } from "../manage/world.ts"
 
 export const HOLD_MS = 60_000
@@ -35,10 +34,8 @@ export type Canary = Awaited<ReturnType<GateWorld["canary"]>>
 export const createGateWorld = async (options: Parameters<typeof createWorld>[0] = {}) => {
   const world = await createWorld(options)
   const { environments } = world.platform.settings
-  const told: Figures[] = []
   const platform = {
     ...world.platform,
-    metrics: { tell: (figures: Figures) => void told.push(figures) },
     settings: { environments, readerPublicKeys: world.readerKeys, edgeSecret: null },
   } as unknown as OutcomesPlatform
   const outcomes = createOutcomes(platform)
@@ -120,5 +117,5 @@ export const createGateWorld = async (options: Parameters<typeof createWorld>[0]
     }
   }
 
-  return { ...world, outcomes, send, canary, told }
+  return { ...world, outcomes, send, canary }
 }
