@@ -6,6 +6,8 @@ export const ROOT = join(import.meta.dirname, "..")
 /** Where what a step leaves for another is: beside the templates, which no repository keeps. */
 export const OUT = join(ROOT, "cdk.out")
 
+const SIGNALS = ["SIGINT", "SIGTERM"] as const
+
 export interface CommandOptions {
   directory?: string
   /** Besides what this process has. */
@@ -38,8 +40,20 @@ const ended = async (
     child.stderr?.setEncoding("utf8").on("data", (text) => {
       texts.stderr += text
     })
-    child.on("error", reject)
-    child.on("close", (code) => resolve({ code: code ?? 1, ...texts }))
+    // Whoever is told to end may have something to take back first: it is told, and waited for.
+    const tell = (signal: NodeJS.Signals): void => void child.kill(signal)
+    for (const signal of SIGNALS) process.on(signal, tell)
+    const isOver = (): void => {
+      for (const signal of SIGNALS) process.off(signal, tell)
+    }
+    child.on("error", (error) => {
+      isOver()
+      reject(error)
+    })
+    child.on("close", (code) => {
+      isOver()
+      resolve({ code: code ?? 1, ...texts })
+    })
   })
 
 /** Runs it with its output shown. Throws if it ends with anything but 0. */

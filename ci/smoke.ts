@@ -172,11 +172,7 @@ export const smoke = async (options: SmokeOptions): Promise<string[]> => {
   const get = createGet(options)
   await awaitVersion(options, get)
   const checks = checksOf(options, get)
-  const failures: string[] = []
-  for (const check of checks) {
-    const failure = await failureOf(check)
-    if (failure !== null) failures.push(failure)
-  }
+  const failures = (await Promise.all(checks.map(failureOf))).filter((failure) => failure !== null)
   if (failures.length > 0) throw new SmokeFailure(options.url, failures)
   return checks.map(([name]) => name)
 }

@@ -1,4 +1,4 @@
-import { checkValue } from "../config/limits.ts"
+import { checkStored, checkValue } from "../config/limits.ts"
 import { checkSchema, validateValue } from "../config/schema.ts"
 import type { Environment } from "../environment.ts"
 import { type FieldError, Refusal } from "../errors.ts"
@@ -89,6 +89,7 @@ export const alters = ({ restores: _, ...edit }: Edit, { entry, description, own
 export const checkEdits = (edits: readonly Edit[], secrets: readonly SecretToKeep[] = []): void => {
   checkFlags(edits)
   checkEntitlements(edits)
+  checkStored(edits.flatMap(({ value, schema }) => [value, schema].filter((part) => part !== undefined)))
   const errors: FieldError[] = []
   for (const { key, value, schema } of edits) {
     if (value === undefined) continue

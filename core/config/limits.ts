@@ -26,6 +26,37 @@ export const checkValue = (value: Json): void => {
     )
 }
 
+/**
+ * All values and schemas of one change, as PostgreSQL writes them: it spells numbers out, `1e308` as 309 digits. Of what is sent
+ * otherwise nothing comes near it; a row beyond would be too long for an archive.
+ */
+const STORED_BYTES_MAX = 16 * KIB * KIB
+const EXPONENT = /[0-9]e[+-][0-9]/
+
+/** By how much PostgreSQL writes it longer. */
+const spelledOut = (value: Json): number => {
+  if (typeof value === "number") {
+    const exponent = Number(String(value).split("e")[1] ?? 0)
+    return Math.abs(exponent)
+  }
+  if (typeof value !== "object" || value === null) return 0
+  return Object.values(value).reduce<number>((sum, member) => sum + spelledOut(member ?? null), 0)
+}
+
+/** Throws Refusal `VALUE_TOO_LARGE`. */
+export const checkStored = (values: readonly Json[]): void => {
+  let bytes = 0
+  for (const value of values) {
+    const text = canonical(value)
+    bytes += byteLength(text) + (EXPONENT.test(text) ? spelledOut(value) : 0)
+  }
+  if (bytes > STORED_BYTES_MAX)
+    throw new Refusal(
+      "VALUE_TOO_LARGE",
+      `Numbers spelled out, the change is ${bytes} bytes long; at most ${STORED_BYTES_MAX} are kept. Send fewer numbers with large exponents.`,
+    )
+}
+
 /** Throws Refusal `RELEASE_TOO_LARGE`. */
 export const checkReleaseSize = (keys: number, bytes: number): void => {
   if (keys > RELEASE_KEYS_MAX)

@@ -38,8 +38,9 @@ export class EdgeIdentity extends Construct {
     this.#policy = new Policy(this, "Policy", { users: [user] })
     const keys = edgeKeys.map((number) => new AccessKey(this, `Key${number}`, { user }))
     const newest = keys.at(-1)!
+    const secretName = `hotswap/${stage}/edge-key`
     const secret = new Secret(this, "Secret", {
-      secretName: `hotswap/${stage}/edge-key`,
+      secretName,
       description: `Hotswap ${stage}: what the Worker signs with`,
       encryptionKey: key,
       removalPolicy: RemovalPolicy.DESTROY,
@@ -53,7 +54,7 @@ export class EdgeIdentity extends Construct {
       reason:
         "The Worker takes a new key with an upload only, so a deployment renews it: a second key is made, and the first taken away.",
     })
-    new CfnOutput(this, "KeySecret", { key: "EdgeKeySecret", value: secret.secretName })
+    new CfnOutput(this, "KeySecret", { key: "EdgeKeySecret", value: secretName })
   }
 
   /** Through the function's URL, which takes both permissions, and no other way. */

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process"
 import { mkdtemp, rm } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -7,12 +8,14 @@ import { App, Stack } from "aws-cdk-lib"
 import { Bucket } from "aws-cdk-lib/aws-s3"
 import { afterEach, expect, onTestFinished, test, vi } from "vitest"
 import { deployedStacks } from "../../ci/assembly.ts"
-import { complaintsOf } from "../../ci/drill.ts"
+import { checkDrill, complaintsOf } from "../../ci/drill.ts"
 import { openGitHub } from "../../ci/github.ts"
 import { waitUntilReady } from "../../ci/ready.ts"
 import { workerInputs } from "../../ci/worker-inputs.ts"
 import { addPipelines } from "../../infra/pipelines.ts"
 import { startGitHub } from "../support/github.ts"
+import { removeHome, startHotswap } from "../support/hotswap.ts"
+import { ROOT } from "../support/source-tree.ts"
 
 afterEach(() => vi.unstubAllEnvs())
 
@@ -32,6 +35,23 @@ test("a stage's stacks are deployed, and neither another's nor what says what wo
   expect(await deployedStacks(outdir, "staging")).toEqual(["Hotswap-staging"])
   await expect(deployedStacks(outdir, "pro")).rejects.toThrow('there is no stage "pro"')
 }, 120_000)
+
+test("a step that is told to end hands that on, and ends when what it runs has", async () => {
+  const child = `process.on("SIGTERM", () => setImmediate(() => { console.log("taken back"); process.exit(3) }))
+    setInterval(() => {}, 1000)
+    console.log("under way")`
+  const step = `import { show } from ${JSON.stringify(join(ROOT, "ci/command.ts"))}
+    await show("node", ["-e", ${JSON.stringify(child)}]).catch(({ message }) => console.log(message))`
+  const running = spawn(process.execPath, ["--input-type=module", "-e", step])
+  let said = ""
+  const ended = new Promise((resolve) => running.on("close", resolve))
+  for await (const text of running.stdout.setEncoding("utf8")) {
+    if (said === "") running.kill("SIGTERM")
+    said += text
+  }
+  expect(await ended).toBe(0)
+  expect(said).toBe("under way\ntaken back\nnode -e ended with 3\n")
+})
 
 test("what it goes back to is the last commit that was deployed there well, and not this one", async () => {
   const github = await startGitHub("an-owner/a-name")
@@ -110,6 +130,20 @@ const metrics = (drilled: number | null, overdue = 0, failing = 0, dead = 0): st
     'hotswap_jobs_dead{kind="drill"} 0',
     "",
   ].join("\n")
+
+test("the service tells what the drill's step asks for, to who may know", async () => {
+  const hotswap = await startHotswap()
+  onTestFinished(async () => {
+    await hotswap.stop()
+    await removeHome(hotswap.home)
+  })
+  vi.stubEnv("HOTSWAP_URL", hotswap.url)
+  vi.stubEnv("HOTSWAP_WATCH_TOKEN", hotswap.adminToken)
+  const complaint = await checkDrill().catch((error: Error) => error.message)
+  expect(complaint ?? "").not.toMatch(/is not told|answered/)
+  vi.stubEnv("HOTSWAP_WATCH_TOKEN", "another")
+  await expect(checkDrill()).rejects.toThrow("/metrics answered 401")
+}, 120_000)
 
 test("a drill that is a day late, a backup that is overdue and a job that failed are each complained of", () => {
   expect(complaintsOf(metrics(NOW_SECONDS - 25 * 3_600), NOW_SECONDS)).toEqual([])

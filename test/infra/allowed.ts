@@ -26,9 +26,14 @@ export const textOf = (value: unknown): string => {
   const [[kind, of] = ["", null], ...more] = Object.entries(value)
   if (more.length === 0 && kind === "Ref")
     return `{${withoutHash(String(of)).replace("AWS::", "").toLowerCase()}}`
-  if (more.length === 0 && kind === "Fn::GetAtt") return `{${withoutHash(String((of as string[])[0]))}}`
-  if (more.length === 0 && kind === "Fn::Join")
-    return ((of as [string, unknown[]])[1] ?? []).map(textOf).join("")
+  if (more.length === 0 && kind === "Fn::GetAtt") {
+    const [id, attribute] = of as [string, string]
+    return `{${withoutHash(id)}${attribute === "Arn" ? "" : `.${attribute}`}}`
+  }
+  if (more.length === 0 && kind === "Fn::Join") {
+    const [separator, parts] = of as [string, unknown[]]
+    return parts.map(textOf).join(separator)
+  }
   return JSON.stringify(value)
 }
 

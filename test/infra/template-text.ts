@@ -6,11 +6,15 @@ const DIGEST = /[0-9a-f]{64}/g
 /** A version of a function is named by its code and settings. */
 const VERSION = /(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}/g
 
-const sorted = (value: unknown): unknown => {
+const REFERENCES = ["Ref", "Fn::GetAtt", "Fn::Join"]
+
+/** Names in order, which among names means nothing, and references as text. */
+const readable = (value: unknown): unknown => {
   if (typeof value !== "object" || value === null) return value
-  // The order of a list may matter, of names it never does.
-  if (Array.isArray(value)) return value.map(sorted)
-  const entries = Object.entries(value).map(([name, each]) => [name, sorted(each)] as const)
+  if (Array.isArray(value)) return value.map(readable)
+  const [first = "", ...more] = Object.keys(value)
+  if (more.length === 0 && REFERENCES.includes(first)) return textOf(value)
+  const entries = Object.entries(value).map(([name, each]) => [name, readable(each)] as const)
   return Object.fromEntries(entries.toSorted(([one], [other]) => (one < other ? -1 : 1)))
 }
 
@@ -19,24 +23,26 @@ interface Template {
   Outputs?: Record<string, unknown>
 }
 
-/** A document inside the template, such as a state machine's: with a line for each of its lines. */
-const documentIn = (value: unknown): string | null => {
-  const text = typeof value === "object" && value !== null && "Fn::Join" in value ? textOf(value) : value
-  if (typeof text !== "string" || !text.startsWith('{"')) return null
+/** What is a document itself, such as a state machine's, is shown as one. */
+const parsed = (value: unknown): unknown => {
+  if (typeof value !== "string" || !value.startsWith('{"')) return value
   try {
-    return JSON.stringify(JSON.parse(text), null, 2).replaceAll("\n", "\n  ")
+    return JSON.parse(value)
   } catch {
-    return null
+    return value
   }
 }
 
+const LINE = 100
+
+const written = (value: unknown): string => {
+  const shown = parsed(readable(value))
+  const line = JSON.stringify(shown)
+  return line.length <= LINE ? line : JSON.stringify(shown, null, 2).replaceAll("\n", "\n  ")
+}
+
 const section = (title: string, of: Record<string, unknown>): string =>
-  [
-    title,
-    ...Object.entries(of).map(
-      ([name, value]) => `  ${name}: ${documentIn(value) ?? JSON.stringify(sorted(value))}`,
-    ),
-  ].join("\n")
+  [title, ...Object.entries(of).map(([name, value]) => `  ${name}: ${written(value)}`)].join("\n")
 
 const byTitle = (one: string, other: string): number => (one < other ? -1 : 1)
 
