@@ -29,7 +29,7 @@ export const HELP = `
   HOTSWAP_BLOB_DIRECTORY       a folder for what is written once (blobs, in the home)
   HOTSWAP_BLOB_BUCKET          a bucket for it, in the place of the folder (none)
   HOTSWAP_BLOB_ENDPOINT        what speaks S3 in the place of AWS, such as https://minio.example:9000 (AWS);
-                               AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are as everywhere
+                               region and credentials are in the variables that AWS's own tools read
   HOTSWAP_BACKUP_DIRECTORY     a folder for archives of tenants (backups, in the home)
   HOTSWAP_BACKUP_BUCKET, HOTSWAP_BACKUP_REGION
                                a bucket for them, in the place of the folder (none)
@@ -47,6 +47,7 @@ export const HELP = `
   SMTP_URL, SMTP_FROM          a mail server and who mail is from (no mail is sent)
   HOTSWAP_STATE_MACHINE_ARN    what paces rollouts on AWS (the process's own clock)
   DATABASE_URL                 a PostgreSQL to migrate and use, as its owner (one of its own)
+  DATABASE_OWNER_URL           the owner's, for the function that migrates on AWS (not read here)
   DATABASE_READ_URL, DATABASE_SYSTEM_URL
                                with both, each function has its own role and nothing is migrated
   REDIS_URL                    a Redis server for the local Upstash front to use (the embedded one)
