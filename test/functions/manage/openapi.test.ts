@@ -96,7 +96,12 @@ describe("the reference", () => {
     expect(streams.map(({ operationId }) => operationId)).toEqual(["streamRevisions"])
     const [{ method, parameters = [], responses }] = streams as [(typeof operations)[number]]
     expect(method).toBe("get")
-    expect(parameters.map(({ name }) => name)).toEqual(["environment", "with", "Last-Event-ID", "X-Tenant-ID"])
+    expect(parameters.map(({ name }) => name)).toEqual([
+      "environment",
+      "with",
+      "Last-Event-ID",
+      "X-Tenant-ID",
+    ])
     expect(Object.keys(responses["200"]?.content ?? {})).toEqual(["text/event-stream"])
   })
 
