@@ -49,12 +49,12 @@ describe("an archive that was damaged is refused", () => {
       return `${code}: ${message}`
     }
     const id = part.name.split("/").at(-1)!
-    const where = String.raw`ARCHIVE_DAMAGED: Part 1 of 1 of table "[a-z_]+" \(${id}\)`
+    const where = String.raw`ARCHIVE_DAMAGED: Part \d+ of \d+ of table "[a-z_]+" \(${id}\)`
     expect(await told(part.name, null)).toMatch(new RegExp(`${where} is not in the store`))
     expect(await told(part.name, part.bytes.subarray(1))).toMatch(
       new RegExp(`${where} has \\d+ bytes where the manifest says ${part.bytes.length}`),
     )
-    const other = Uint8Array.from(part.bytes).fill(0, 30, 31)
+    const other = Uint8Array.from(part.bytes, (byte, at) => (at === 30 ? byte ^ 1 : byte))
     expect(await told(part.name, other)).toMatch(new RegExp(`${where} does not open: it was altered`))
     expect(await told(small.manifest.name, null)).toBe(
       `ARCHIVE_NOT_FOUND: There is no archive "${small.backupId}" of acme.`,
