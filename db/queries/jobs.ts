@@ -9,7 +9,7 @@ import { tenants } from "../schema/tenants.ts"
 import { type TenantTx, withTenant } from "../tenant.ts"
 import { appendAudit } from "./audit.ts"
 import { endJob, jobColumns, jobOf, ownJob } from "./job-rows.ts"
-import { KeyTaken, type Remember, remember } from "./replies.ts"
+import { conflictsOf, type Remember, remember } from "./replies.ts"
 
 export interface NewJob {
   jobId: string
@@ -34,15 +34,6 @@ export type CancelRequested =
 export const OPEN_JOBS_MAX = 100
 
 const OPEN = ["queued", "running"] as const satisfies readonly JobState[]
-
-const conflictsOf = async <T>(work: Promise<T>): Promise<T | { kind: "conflict" }> => {
-  try {
-    return await work
-  } catch (error) {
-    if (error instanceof KeyTaken) return { kind: "conflict" }
-    throw error
-  }
-}
 
 /** Writes down that there is something to do. `also` is written in the same transaction. */
 export const insertJob = (

@@ -70,3 +70,13 @@ export const remember = async <Result>(tx: TenantTx, what: Remember<Result> | un
     .returning({ key: kept.key })
   if (stored.length === 0) throw new KeyTaken()
 }
+
+/** What the work gives; that the key was taken meanwhile is a conflict, which the caller looks at again. */
+export const conflictsOf = async <T>(work: Promise<T>): Promise<T | { kind: "conflict" }> => {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof KeyTaken) return { kind: "conflict" }
+    throw error
+  }
+}

@@ -10,7 +10,7 @@ import { tokens } from "../schema/tokens.ts"
 import { type TenantTx, withTenant } from "../tenant.ts"
 import { appendAudit } from "./audit.ts"
 import { markAll } from "./pointers.ts"
-import { KeyTaken, type Remember, remember } from "./replies.ts"
+import { conflictsOf, type Remember, remember } from "./replies.ts"
 
 export { findToken } from "./find-token.ts"
 
@@ -43,15 +43,6 @@ export type TokenRevoked = { kind: "revoked"; token: TokenRow } | Nothing
 
 const { tenantId: scopeColumn, ...otherColumns } = getTableColumns(tokens)
 const columns = { ...otherColumns, scope: scopeColumn }
-
-const conflictsOf = async <T>(work: Promise<T>): Promise<T | { kind: "conflict" }> => {
-  try {
-    return await work
-  } catch (error) {
-    if (error instanceof KeyTaken) return { kind: "conflict" }
-    throw error
-  }
-}
 
 export const insertToken = (
   database: Database,
