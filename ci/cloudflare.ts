@@ -12,8 +12,8 @@ export interface Cloudflare {
   deploy(script: string, versions: readonly Share[], message: string, force?: "force"): Promise<void>
   /** The id of the KV namespace of this title, which is made when it is not there. */
   namespace(title: string): Promise<string>
-  /** Has the host name's traffic go to the Worker; again does nothing. */
-  attachDomain(hostname: string, script: string): Promise<void>
+  /** Has the host name's traffic go to the Worker; again does nothing. Resolves to whether it went nowhere before. */
+  attachDomain(hostname: string, script: string): Promise<boolean>
   /** No address at workers.dev, for the Worker or for its versions. */
   hide(script: string): Promise<void>
   observe(script: string, observability: object): Promise<void>
@@ -168,8 +168,9 @@ export const createCloudflare = (options: CloudflareOptions): Cloudflare => {
       }[]
       const other = attached.find((one) => one.hostname === hostname && one.service !== service)
       if (other) throw new Error(`${hostname} belongs to the Worker ${other.service}: detach it there first`)
-      if (attached.some((one) => one.hostname === hostname)) return
+      if (attached.some((one) => one.hostname === hostname)) return false
       await call("PUT", "/workers/domains", { hostname, service })
+      return true
     },
     hide: async (script) => {
       await call("POST", `/workers/scripts/${script}/subdomain`, { enabled: false, previews_enabled: false })

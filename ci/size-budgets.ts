@@ -1,14 +1,23 @@
-/**
- * What each function's code may weigh, in kibibytes, minified: what a cold start has to load. Raise one only with a
- * reason.
- */
+/** What each function's code may weigh, in kibibytes, minified, maps not counted. Raise one only with a reason. */
 export const BUDGET_KIB = {
-  read: 184,
-  manage: 1860,
+  read: 186,
+  manage: 1880,
   outcomes: 730,
   advance: 680,
-  relay: 310,
+  relay: 312,
   notify: 450,
+  backup: 900,
+  migrate: 140,
+} as const
+
+/** And of it what a start loads before anybody asks anything: what a cold start waits for. */
+export const FIRST_LOAD_KIB = {
+  read: 182,
+  manage: 500,
+  outcomes: 730,
+  advance: 680,
+  relay: 312,
+  notify: 210,
   backup: 900,
   migrate: 140,
 } as const

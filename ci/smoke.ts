@@ -8,6 +8,8 @@ export interface SmokeOptions {
   tenant: string
   /** Which uploaded version of the Worker has to answer; whichever, if left out. */
   version?: string
+  /** How often, a second apart, anything but that version may answer before it is judged. */
+  missesMax?: number
   /** Sent with each request. */
   headers?: Readonly<Record<string, string>>
   pause: (ms: number) => Promise<void>
@@ -142,10 +144,13 @@ const checksOf = (options: SmokeOptions, get: Get): Check[] => {
 }
 
 /** Waits until the version answers, and it alone; whether it does, the checks say. */
-const awaitVersion = async ({ version, pause }: SmokeOptions, get: Get): Promise<void> => {
+const awaitVersion = async (
+  { version, missesMax = VERSION_MISSES_MAX, pause }: SmokeOptions,
+  get: Get,
+): Promise<void> => {
   let inRow = 0
   let misses = 0
-  while (version !== undefined && inRow < VERSION_IN_A_ROW && misses < VERSION_MISSES_MAX) {
+  while (version !== undefined && inRow < VERSION_IN_A_ROW && misses < missesMax) {
     const response = await get("/health").catch(() => null)
     await response?.body?.cancel()
     if (response?.headers.get(VERSION_HEADER) === version) inRow += 1

@@ -18,6 +18,11 @@ export const STEPS = stepsOf({
     needs: "nothing",
     run: async () => await show(`${ROOT}/.ci/run`, []),
   },
+  coverage: {
+    does: "core, db, functions and sdk are covered by their own tests",
+    needs: "nothing",
+    run: async () => await (await import("./coverage.ts")).checkCoverage(),
+  },
   migrations: {
     does: "no migration that was there before is altered or taken away",
     needs: "nothing",
@@ -72,6 +77,11 @@ export const STEPS = stepsOf({
     does: "nobody altered by hand what was deployed",
     needs: "account",
     run: async () => await (await import("./drift.ts")).checkDrift(setting("HOTSWAP_STAGE")),
+  },
+  "worker-key": {
+    does: "the key that the Worker signs with is not old, and is the newest there is",
+    needs: "account",
+    run: async () => await (await import("./worker-key.ts")).checkWorkerKey(setting("HOTSWAP_STAGE")),
   },
   drill: {
     does: "archives were restored for trial within a day, and no backup is overdue",

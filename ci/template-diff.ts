@@ -11,7 +11,8 @@ export const REPORT = join(OUT, "template-diff.md")
 
 const KIB = 1024
 
-/** Says no more than the key of the code above it. */
+/** Where other code is kept, twice: that it is other code, and how much, is what there is to say. */
+const ASSET_KEY = /( [├└]─ \[~\] Code\n) [│ ] {3}└─ \[~\] \.S3Key:\n.*\n.*\n/g
 const ASSET_PATH = / └─ \[~\] Metadata\n +└─ \[~\] \.aws:asset:path:\n.*\n.*\n/g
 
 /** The differences of one stack, as `cdk diff` tells them; `null`: there are none. */
@@ -33,6 +34,7 @@ const stackDiff = async (assembly: string, { name }: Stack, before: Stack): Prom
     { environment: { NO_COLOR: "1" } },
   )
   const lines = text
+    .replaceAll(ASSET_KEY, "$1")
     .replaceAll(ASSET_PATH, "")
     .split("\n")
     .filter((line) => !/^(Stack |✨|\(NOTE: )/.test(line))

@@ -5,6 +5,7 @@ import { pendingMigrations, type Upload, uploadForm } from "./worker-upload.ts"
 export interface Trial {
   version: string
   headers?: Readonly<Record<string, string>>
+  missesMax?: number
 }
 
 export interface DeployOptions {
@@ -30,6 +31,8 @@ const TRIALS_AT_SOME = 6
 const TRIAL_PAUSE_MS = 20_000
 
 const WHOLE = 100
+/** Seconds, and more: so long it may take until a new host name has its certificate. */
+const FIRST_MISSES_MAX = 600
 /** Picks a version of those that are deployed, whatever their shares. */
 const OVERRIDE_HEADER = "cloudflare-workers-version-overrides"
 
@@ -38,6 +41,8 @@ interface Rollout extends DeployOptions {
   form: FormData
   /** What served most of the readers before. */
   stable: string
+  /** How often the first trial may be answered by anybody else: where the host name is new, until it has its certificate. */
+  missesMax?: number
 }
 
 /** In this order always: so a Durable Object that has the new version keeps it as the share grows. */
@@ -75,11 +80,12 @@ const watch = async ({ smoke, pause, signal }: Rollout, trial: Trial): Promise<v
 }
 
 const giveTo = async (rollout: Rollout, fresh: string, percentage: number): Promise<void> => {
-  const { cloudflare, script, stable, smoke, tell, signal } = rollout
+  const { cloudflare, script, stable, smoke, tell, signal, missesMax } = rollout
   signal.throwIfAborted()
   await cloudflare.deploy(script, sharesOf(fresh, stable, percentage), `${percentage} % to ${fresh}`)
   const trial = trialOf(script, fresh, percentage)
-  await orAborted(signal, () => smoke(trial))
+  const patience = missesMax !== undefined && percentage === SHARES[0] ? { missesMax } : {}
+  await orAborted(signal, () => smoke({ ...trial, ...patience }))
   if (percentage > 0 && percentage < WHOLE) await watch(rollout, trial)
   tell(`${percentage} %: well`)
 }
@@ -123,7 +129,7 @@ const replace = async ({ cloudflare, upload, smoke, tell }: DeployOptions, form:
   const version = (await cloudflare.deployment(name))?.versions[0]?.version_id
   if (version === undefined) throw new Error("Cloudflare does not say which version it deployed")
   tell(`${version} serves ${hostname}`)
-  await smoke({ version })
+  await smoke({ version, missesMax: FIRST_MISSES_MAX })
 }
 
 const missing = ({ upload: { config, secrets } }: DeployOptions): string[] =>
@@ -157,8 +163,9 @@ export const deployWorker = async (options: DeployOptions): Promise<void> => {
   if (stable === undefined || pending !== null) await replace(options, form)
   else {
     await cloudflare.hide(config.name)
-    await cloudflare.attachDomain(config.hostname, config.name)
-    await rollOut({ ...options, script: config.name, form, stable })
+    const isNew = await cloudflare.attachDomain(config.hostname, config.name)
+    const patience = isNew ? { missesMax: FIRST_MISSES_MAX } : {}
+    await rollOut({ ...options, script: config.name, form, stable, ...patience })
   }
   await cloudflare.observe(config.name, config.observability)
 }

@@ -77,12 +77,6 @@ const countApplied = async (sql: postgres.Sql): Promise<number | null> => {
   return row?.applied
 }
 
-/**
- * Readers never take a lower revision for a newer one, and one of a higher epoch always: whoever had heard of a database that was
- * lost takes what its successor says.
- */
-export const epochOf = (now: Date): number => Math.floor((now.getTime() - Date.UTC(2026)) / 1_000)
-
 /** Stands at the schema of the migrations until the epoch has begun, however many attempts that takes. */
 const NEW = "new: its epoch has not begun"
 

@@ -1,12 +1,12 @@
-import { sql } from "drizzle-orm"
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js"
 import type { ScopeId } from "../core/ids.ts"
 import type { Database, Runner, TransactionOptions } from "./client.ts"
-import type { Connection, Prepared } from "./connection.ts"
+import type { Connection } from "./connection.ts"
+import { textQuery } from "./text-query.ts"
 
 /**
  * A transaction bound to one scope: row-level security shows it that scope's rows and no others. Only
- * {@link withTenant} makes one, so a query that asks for it cannot be run without a tenant.
+ * {@link withTenant} and {@link askTenant} make one, so a query that asks for it cannot be run without a tenant.
  */
 export interface TenantTx extends Runner {
   readonly scope: ScopeId
@@ -17,13 +17,7 @@ export interface TenantTx extends Runner {
   readonly __tenant: true
 }
 
-const setTenant: Prepared<{ scope: ScopeId }, unknown> = {
-  build: (db) =>
-    db
-      .select({ tenant: sql`tenant` })
-      .from(sql`set_config('hotswap.tenant', ${sql.placeholder("scope")}, true) as tenant`)
-      .prepare("set_tenant"),
-}
+const setTenant = textQuery("select set_config('hotswap.tenant', $1, true)", ["scope"])
 
 /** Runs `work` in a transaction of that scope; the setting ends with it. Rolled back when `work` throws. */
 export const withTenant = <T>(
@@ -37,6 +31,29 @@ export const withTenant = <T>(
     (connection) => connection.run(setTenant, { scope }),
     options,
   )
+
+/**
+ * The same, where what is asked first rests on nothing that has to be waited for: it is sent together with the beginning. `ask` sends
+ * queries of `textQuery` only, and all of them at once: they are done in the order in which they were sent.
+ */
+export const askTenant = <Asked, T>(
+  database: Database,
+  scope: ScopeId,
+  ask: (tx: TenantTx) => Promise<Asked>,
+  work: (tx: TenantTx, asked: Asked) => Promise<T>,
+): Promise<T> => {
+  let answers: { asked: Asked } | undefined
+  return database.transaction(
+    (connection) => work(tenantTx(connection, scope), answers!.asked),
+    async (connection) => {
+      const [, asked] = await Promise.all([
+        connection.run(setTenant, { scope }),
+        ask(tenantTx(connection, scope)),
+      ])
+      answers = { asked }
+    },
+  )
+}
 
 /**
  * Runs `work` in the transaction that `runner` is, or in one of its own where it is none. Whoever holds a transaction must

@@ -29,7 +29,7 @@ export type HandlerName = (typeof HANDLERS)[number]
 /** A PostgreSQL that this deployment makes, in a network of its own. */
 export interface AuroraSettings {
   kind: "aurora"
-  /** In Aurora's units of about 2 GiB of memory each; what is used is paid. The most says how many may connect: 225 for each. */
+  /** In Aurora's units of about 2 GiB of memory each; what is used is paid. The most says how many may connect: some 205 for each. */
   capacityMin: number
   capacityMax: number
   /** Is there a second one, in another zone, that takes over within a minute? */
@@ -45,17 +45,30 @@ export interface AuroraSettings {
 /** `connection`: a PostgreSQL 18 anywhere that is reached over the internet; its URLs are in the secret `database`. */
 export type DatabaseSettings = AuroraSettings | { kind: "connection" }
 
+/** Who can remove what is locked. `compliance`: not even the account's owner. `governance`: who has a right of its own to. */
+export type LockMode = "compliance" | "governance"
+
 export interface BackupSettings {
   /** How long nobody can remove what was written. Not longer than an erasure may take to be complete. */
   lockDays: number
-  /** `compliance`: not even the account's owner. `governance`: who has a right of its own to. */
-  lockMode: "compliance" | "governance"
+  lockMode: LockMode
   /** How long what was removed, by whomever, can be brought back where only the lifecycle destroys. */
   removedKeptDays: number
   /** The region of the second location, another than the service's; `null`: there is none. */
   copyRegion: string | null
   /** Jobs are done by so many functions at once at the most: what the database has room for. At least two. */
   workersMax: number
+}
+
+/** Copies of the audit's checkpoints. They hold hashes, and nothing of a person. */
+export interface CheckpointSettings {
+  /**
+   * Their buckets, by number; copies are written to the last. After the database was set back on purpose the next is added: what the
+   * one before holds was signed of entries that are gone, and nothing else is ever signed in their place.
+   */
+  buckets: readonly number[]
+  lockDays: number
+  lockMode: LockMode
 }
 
 export interface StageSettings {
@@ -80,6 +93,7 @@ export interface StageSettings {
   /** Are a tenant's requests to what manages limited, by its tier? */
   managementLimits: boolean
   backups: BackupSettings
+  checkpoints: CheckpointSettings
   /** Signing keys of the deployments whose tenants are taken in, as they show them; none: who takes one in says which. */
   trustedDeployments: readonly string[]
   /** Who mail is from; its server is in the secret `smtp`. `null`: none is sent. */
@@ -169,6 +183,10 @@ const BACKUPS: BackupSettings = {
 /** What is tried out can be thrown away. */
 const TRIAL_BACKUPS: BackupSettings = { ...BACKUPS, lockDays: 1, lockMode: "governance", removedKeptDays: 1 }
 
+/** A report is about a year, and asked for after it. */
+const CHECKPOINTS: CheckpointSettings = { buckets: [1], lockDays: 500, lockMode: "compliance" }
+const TRIAL_CHECKPOINTS: CheckpointSettings = { buckets: [1], lockDays: 1, lockMode: "governance" }
+
 const ENVIRONMENTS = ["Development", "QA", "Staging", "Production"]
 
 export const SETTINGS: Record<Stage, StageSettings> = {
@@ -183,6 +201,7 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     eraseAfterDays: 7,
     managementLimits: true,
     backups: { ...TRIAL_BACKUPS, copyRegion: null },
+    checkpoints: TRIAL_CHECKPOINTS,
     trustedDeployments: [],
     functions: withoutReservations(PRODUCTION_SIZES),
     mailFrom: null,
@@ -204,6 +223,7 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     eraseAfterDays: 7,
     managementLimits: true,
     backups: TRIAL_BACKUPS,
+    checkpoints: TRIAL_CHECKPOINTS,
     trustedDeployments: [],
     functions: withoutReservations(PRODUCTION_SIZES),
     mailFrom: null,
@@ -225,6 +245,7 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     eraseAfterDays: 7,
     managementLimits: true,
     backups: BACKUPS,
+    checkpoints: CHECKPOINTS,
     trustedDeployments: [],
     functions: PRODUCTION_SIZES,
     mailFrom: null,

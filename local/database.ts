@@ -1,5 +1,6 @@
 import { join } from "node:path"
-import { epochOf, migrate } from "../db/migrate.ts"
+import { epochOf } from "../core/release/revision.ts"
+import { migrate } from "../db/migrate.ts"
 import { keepRunning } from "./keep-running.ts"
 import { type PostgresServer, startPostgres } from "./postgres.ts"
 import type { Secrets } from "./secrets.ts"

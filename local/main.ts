@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises"
 import { HELP, wantsHelp } from "./help.ts"
 import { readLocalSettings, StartError } from "./settings.ts"
 import type { RunningLocal } from "./start.ts"
@@ -5,6 +6,7 @@ import type { RunningLocal } from "./start.ts"
 /** Past this, stopping is not waited for: what is left of our children ends with us. */
 const STOP_LIMIT_MS = 9_500
 const ECHO_MS = 250
+const SIGNAL_HEARD_MS = 20
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`)
@@ -59,7 +61,11 @@ const main = async (): Promise<void> => {
       log: complain,
     })
   } catch (error) {
-    explain(error)
+    // Ctrl-C reaches what is being started as well: that this then fails is no news. It may have come while a call did not
+    // return, and is heard a little later.
+    await pause(SIGNAL_HEARD_MS)
+    if (firstAtMs === undefined) explain(error)
+    else complain("hotswap: stopped before it was ready")
     process.exit(1)
   }
   say(running.screen)

@@ -163,7 +163,8 @@ const bindingsOf = (
   READ_ORIGIN: origin.url,
   MANAGE_ORIGIN: origin.url,
   OUTCOMES_ORIGIN: origin.url,
-  EDGE_SECRET: variables.HOTSWAP_EDGE_SECRET!,
+  // While it is renewed there are two, of which the Worker says the first.
+  EDGE_SECRET: variables.HOTSWAP_EDGE_SECRET!.split(",")[0]!,
   READER_PUBLIC_KEYS: variables.HOTSWAP_READER_PUBLIC_KEYS!,
   HOTSWAP_ENVIRONMENTS: functions.environments.join(","),
   HOTSWAP_CORS_ORIGINS: variables.HOTSWAP_CORS_ORIGINS ?? "",

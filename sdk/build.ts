@@ -66,7 +66,9 @@ export const buildCommand = async (dist: string): Promise<void> => {
     minify: true,
     format: "esm",
     target: ["node20"],
-    platform: "node",
+    // Packages as modules, not as what Node would require.
+    platform: "neutral",
+    external: ["node:*"],
     logLevel: "warning",
   })
   await chmod(join(dist, "hotswap.js"), 0o755)

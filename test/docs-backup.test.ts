@@ -63,8 +63,20 @@ describe("docs/backup.md", () => {
     expect(cells("months")).toEqual(numbers("keepMonthly"))
   })
 
-  test("leads to every runbook", () => {
-    for (const { path } of runbooks) expect(page.links).toContain(path.replace("docs/", ""))
+  test.each(["docs/backup.md", "docs/disaster-recovery.md"])("every runbook is found from %s", (from) => {
+    const { links } = documents.find(({ path }) => path === from)!
+    const named = links.map((link) => link.split("#")[0])
+    for (const { path } of runbooks) expect(named).toContain(path.replace("docs/", ""))
+  })
+
+  test("what docs/disaster-recovery.md promises of archives is what each tier's schedule brings", () => {
+    const { text } = documents.find(({ path }) => path === "docs/disaster-recovery.md")!
+    const [, hour, pro, free] =
+      /Archives alone: (an hour) for Enterprise, (\d+) for Pro, (\d+) for Free/.exec(text)!
+    const { Free, Pro, Enterprise } = TIER_SCHEDULES
+    expect([hour && 1, Number(pro), Number(free)]).toEqual(
+      [Enterprise, Pro, Free].map((one) => one.everyHours),
+    )
   })
 })
 

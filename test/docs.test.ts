@@ -23,6 +23,26 @@ describe("the documents", () => {
     expect(brokenLinks(document, documents)).toEqual([])
   })
 
+  test("docs/README.md leads to every document", () => {
+    const { links } = documents.find(({ path }) => path === "docs/README.md")!
+    const others = documents
+      .map(({ path }) => path.replace("docs/", ""))
+      .filter((path) => !path.startsWith("decisions/") && path !== "README.md")
+    expect(others.filter((path) => !links.includes(path))).toEqual([])
+  })
+
+  test("docs/api.md names every call there is, and no other", () => {
+    const { paths } = JSON.parse(read("docs/openapi.json")) as { paths: Record<string, object> }
+    const there = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    const told = (read("docs/api.md").match(/`[A-Z ]+ \/[^` ]*`(?=<br>| \|)/g) ?? []).flatMap((span) => {
+      const words = span.slice(1, -1).split(" ")
+      return words.slice(0, -1).map((method) => `${method} ${words.at(-1)}`)
+    })
+    expect(told.sort()).toEqual(there.sort())
+  })
+
   test("docs/errors.md says what the registry of problems says", () => {
     expect(read("docs/errors.md"), "run `npm run docs:errors`").toBe(errorsPage())
   })
@@ -55,6 +75,17 @@ describe("the documents", () => {
         .map((span) => `${path}: ${span}`),
     )
     expect(missing).toEqual([])
+  })
+
+  test("every test that is said to run commands as written is there", () => {
+    const named = documents.flatMap(({ path, text }) =>
+      [...text.matchAll(/<!-- [^>]*\b(?:run as written|read) by (\S+) -->/g)].map(([, file]) => ({
+        path,
+        file: file!,
+      })),
+    )
+    expect(named.length).toBeGreaterThan(30)
+    expect(named.filter(({ file }) => !existsSync(join(ROOT, file)))).toEqual([])
   })
 
   test("docs/testing.md tells of every long proof there is", () => {

@@ -24,8 +24,8 @@ const KEY = "feature.reloaded"
 const CLIENTS = 100
 const UPDATES = 100
 const WARM_UP = 15
-/** Longer than what an update leaves running. */
-const QUIET_MS = 60
+/** Longer than what an update leaves running, or for later: the edge writes for others 100 ms after it was told. */
+const QUIET_MS = 180
 /** Without messages each takes seconds. */
 const UNHEARD = 10
 const UNHEARD_GOAL_MS = 15_000

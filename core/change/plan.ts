@@ -117,7 +117,7 @@ const isHold = (value: unknown): value is number =>
 const checkCount = (name: "steps" | "waves", count: number): void => {
   if (count >= 1 && count <= STEPS_MAX) return
   const message = `there are 1 to ${STEPS_MAX} ${name}, not ${count}`
-  throw new Refusal("STRATEGY_INVALID", `The ${name} do not make a rollout.`, {
+  throw new Refusal("STRATEGY_INVALID", `The ${name} do not make a rollout: ${message}.`, {
     errors: [{ path: `/strategy/${name}`, message }],
   })
 }
@@ -127,7 +127,9 @@ const throwAll = (name: "steps" | "waves", wrong: readonly (string | null)[]): v
     message === null ? [] : [{ path: `/strategy/${name}/${index}`, message }],
   )
   if (errors.length > 0)
-    throw new Refusal("STRATEGY_INVALID", `The ${name} do not make a rollout.`, { errors })
+    throw new Refusal("STRATEGY_INVALID", `The ${name} do not make a rollout: ${errors[0]!.message}.`, {
+      errors,
+    })
 }
 
 const wrongWithStep = ({ weightBp, holdMs }: Step, previous: Step | undefined): string | null => {

@@ -1,7 +1,7 @@
 import type { Layer, Tier } from "../ids.ts"
 import type { Json } from "../json.ts"
 import { featureOf } from "./entitlement.ts"
-import { actionOf, type Limit, limitOf, UNLIMITED } from "./limit.ts"
+import { actionOf, type Limit, limitOf, quotaOf, UNLIMITED } from "./limit.ts"
 import { builtInFeatures, builtInLimits } from "./tiers.ts"
 
 /** Who says it: the tier's defaults, a layer's config, the tenant's own record, or a feature that lifts a limit. */
@@ -32,6 +32,8 @@ export interface Grants {
   configs: ReadonlyMap<string, Said>
   /** The tenant's own record of features. */
   features: Readonly<Record<string, unknown>>
+  /** And of quotas, by action. */
+  quotas: Readonly<Record<string, Json>>
 }
 
 /** Which of two counts that say something of the same matter: the nearer, but a lock before all. */
@@ -70,7 +72,8 @@ const COMMAND = "command"
 const UNLIMITED_COMMANDS = "unlimitedCommands"
 
 /**
- * What limits a tenant has: its tier's, then what configs `limit.<action>` say. The feature `unlimitedCommands` lifts
+ * What limits a tenant has: its tier's, then what configs `limit.<action>` say, then its own record of quotas; what a layer
+ * has locked stays as it is. The feature `unlimitedCommands` lifts
  * the limit of `command`, unless somebody nearer than who grants the feature says a limit, or has it locked.
  */
 export const limitsInForce = (grants: Grants): Map<string, LimitInForce> => {
@@ -81,6 +84,11 @@ export const limitsInForce = (grants: Grants): Map<string, LimitInForce> => {
     const action = actionOf(key)
     const limit = action === null ? null : limitOf(key, value)
     if (action !== null && limit !== null) found.set(action, { limit, source: layer, locked })
+  }
+  for (const [action, quota] of Object.entries(grants.quotas)) {
+    const before = found.get(action)
+    const limit = quotaOf(action, quota, before?.limit ?? null)
+    if (limit !== null && !before?.locked) found.set(action, { limit, source: "record", locked: false })
   }
   const lifted = featuresInForce(grants).get(UNLIMITED_COMMANDS)
   const command = found.get(COMMAND)

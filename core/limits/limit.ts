@@ -64,6 +64,29 @@ export const checkLimit = (key: string, value: Json): void => {
   if (errors.length > 0) throw new Refusal("LIMIT_INVALID", `Not a limit: ${key}.`, { errors })
 }
 
+/**
+ * The limit that a tenant's record says of an action: how many in the time they are counted in otherwise, or both. `null`: it
+ * says none, as a quota of what is not counted here.
+ */
+export const quotaOf = (action: string, quota: Json, otherwise: Limit | null): Limit | null => {
+  if (typeof quota !== "number") return limitOf(PREFIX + action, quota)
+  return otherwise && limitOf(PREFIX + action, { max: quota, windowMs: otherwise.windowMs })
+}
+
 /** The limit that a config says; `null`: it says none. What was written has been checked, but reading never fails. */
 export const limitOf = (key: string, value: Json): Limit | null =>
   faultsOf(key, value).length === 0 ? (value as unknown as Limit) : null
+
+/** Holds a tenant's record of quotas of these actions to what one is. Throws Refusal LIMIT_INVALID. */
+export const checkQuotas = (
+  quotas: Readonly<Record<string, Json>>,
+  actions: ReadonlyMap<string, Limit>,
+): void => {
+  const wrong = Object.keys(quotas).filter((name) => {
+    const otherwise = actions.get(name)
+    return otherwise && quotaOf(name, quotas[name]!, otherwise) === null
+  })
+  const message = `It is a whole number from 0 to ${LIMIT_MAX}, -1 for no limit, or like {"max": 10, "windowMs": 60000}.`
+  const errors = wrong.map((name): FieldError => ({ path: `/quotas/${name}`, message }))
+  if (errors.length > 0) throw new Refusal("LIMIT_INVALID", `Not a quota: ${wrong.join(", ")}.`, { errors })
+}

@@ -9,6 +9,21 @@ export interface Revision {
   tenant: number
 }
 
+/**
+ * What the epoch of a database is that begins now. Readers never take a lower revision for a newer one, and one of a higher epoch
+ * always: whoever had heard of a database that was lost takes what its successor says.
+ */
+export const epochOf = (now: Date): number => Math.floor((now.getTime() - Date.UTC(2026)) / 1_000)
+
+/** Clocks differ, and an epoch may be raised again within the second. */
+const SPARE_SECONDS = 60
+
+/**
+ * Could a database be of this epoch by now? Whoever invents a revision can get no further ahead than that, so that it is overtaken
+ * when the epoch is raised.
+ */
+export const hasBegun = ({ epoch }: Revision, now: Date): boolean => epoch <= epochOf(now) + SPARE_SECONDS
+
 const FORMAT = /^(\d{1,15})\.(\d{1,15})\.(\d{1,15})\.(\d{1,15})$/
 
 export const formatRevision = (r: Revision): string => `${r.epoch}.${r.platform}.${r.tier}.${r.tenant}`

@@ -144,19 +144,6 @@ export const postpone = (database: Database, scope: ScopeId, until: Instant): Pr
     await tx.db.update(backupSchedules).set({ nextDueAt: until }).where(own(tx))
   })
 
-/** In the transaction that makes an archive complete: the scope has one of that instant now. */
-export const noteBackup = async (tx: TenantTx, at: Instant): Promise<void> => {
-  const note = () =>
-    tx.db
-      .update(backupSchedules)
-      .set({ lastAt: sql`greatest(last_at, ${at}::timestamptz)`, failures: 0 })
-      .where(own(tx))
-      .returning({ id: backupSchedules.tenantId })
-  if ((await note()).length > 0) return
-  await heldSchedule(tx)
-  await note()
-}
-
 /**
  * In the transaction that begins to write an archive of the scope, before its row is made. `false`: what nobody needs is just
  * being taken away there, and a part that is reused might go with it; try again soon. From then on nothing is taken

@@ -5,7 +5,6 @@ import type { Instant } from "../../core/change/change.ts"
 import type { ScopeId } from "../../core/ids.ts"
 import type { Database } from "../client.ts"
 import { backups } from "../schema/backups.ts"
-import { tenants } from "../schema/tenants.ts"
 import { type TenantTx, withTenant } from "../tenant.ts"
 import { appendAudit } from "./audit.ts"
 import { heldSchedule } from "./backup-schedules.ts"
@@ -50,42 +49,26 @@ const OWN: BackupOrigin[] = ["requested", "scheduled"]
 
 /** The last whole archive of the scope's that was made here before that one. */
 export const lastComplete = (database: Database, scope: ScopeId, before: string): Promise<BackupRow | null> =>
-  withTenant(database, scope, (tx) => lastBefore(tx, before))
-
-const lastBefore = async (tx: TenantTx, before: string): Promise<BackupRow | null> => {
-  const isOwn = and(
-    eq(backups.tenantId, tx.scope),
-    eq(backups.source, tx.scope),
-    eq(backups.state, "complete"),
-    inArray(backups.origin, OWN),
-    lt(backups.backupId, before),
-  )
-  const [row] = await tx.db.select().from(backups).where(isOwn).orderBy(desc(backups.backupId)).limit(1)
-  return (row as BackupRow | undefined) ?? null
-}
-
-/** And not deleted. */
-export const isScopeHere = async (tx: TenantTx): Promise<boolean> => {
-  const isHere = and(eq(tenants.tenantId, tx.scope), ne(tenants.status, "deleted"))
-  return (await tx.db.select({ id: tenants.tenantId }).from(tenants).where(isHere)).length > 0
-}
+  withTenant(database, scope, async (tx) => {
+    const isOwn = and(
+      eq(backups.tenantId, scope),
+      eq(backups.source, scope),
+      eq(backups.state, "complete"),
+      inArray(backups.origin, OWN),
+      lt(backups.backupId, before),
+    )
+    const [row] = await tx.db.select().from(backups).where(isOwn).orderBy(desc(backups.backupId)).limit(1)
+    return (row as BackupRow | undefined) ?? null
+  })
 
 export type NewBackup = Pick<BackupRow, "backupId" | "origin" | "createdBy" | "jobId">
 
-export interface BackupBegun {
-  backup: BackupRow
-  /** The one before it. */
-  last: BackupRow | null
-}
-
 /** That an archive is being written. One that was begun before is what it was. */
-export const beginBackup = async (tx: TenantTx, backup: NewBackup): Promise<BackupBegun> => {
+export const beginBackup = async (tx: TenantTx, backup: NewBackup): Promise<void> => {
   await tx.db
     .insert(backups)
     .values({ ...backup, tenantId: tx.scope, source: tx.scope, state: "writing" })
     .onConflictDoNothing()
-  const [begun, last] = await Promise.all([backupOf(tx, backup.backupId), lastBefore(tx, backup.backupId)])
-  return { backup: begun!, last }
 }
 
 export type BackupDone = Pick<

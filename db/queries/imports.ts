@@ -8,6 +8,7 @@ import { withTenant } from "../tenant.ts"
 import { appendAudit } from "./audit.ts"
 import { beginWriting } from "./backup-schedules.ts"
 import { type BackupDone, type BackupRow, backupOf } from "./backups.ts"
+import { isTombstone } from "./erasure.ts"
 
 export type NewImport = Pick<BackupRow, "backupId" | "source" | "createdBy"> & {
   /** In whose list it will be. */
@@ -40,21 +41,25 @@ export const beginImport = (
     return { kind: "begun", backup: made as BackupRow }
   })
 
-/** Lists an archive that is whole in the store. `false`: there is one of that id already. */
+/**
+ * Lists an archive that is whole in the store. `known`: there is one of that id already. `erased`: its scope is not here because it was
+ * deleted, and its archives are being removed, or were.
+ */
 export const adoptBackup = (
   database: Database,
   backup: Omit<NewImport, "manifestHash">,
   done: BackupDone,
   audit: AuditBody,
-): Promise<boolean> =>
+): Promise<"adopted" | "known" | "erased"> =>
   withTenant(database, backup.tenantId, async (tx) => {
+    if (backup.tenantId !== backup.source && (await tx.as(backup.source, isTombstone))) return "erased"
     const rows = await tx.db
       .insert(backups)
       .values({ ...backup, ...done, state: "complete" })
       .onConflictDoNothing()
       .returning({ backupId: backups.backupId })
     if (rows.length > 0) await appendAudit(tx, [audit])
-    return rows.length > 0
+    return rows.length > 0 ? "adopted" : "known"
   })
 
 /** That it is gone, without an entry of its own: nobody asked for it. An upload that was completed meanwhile stays. */

@@ -8,6 +8,7 @@ import type { Database } from "../client.ts"
 import { jobs } from "../schema/jobs.ts"
 import { tenants } from "../schema/tenants.ts"
 import { type TenantTx, withTenant } from "../tenant.ts"
+import { textQuery } from "../text-query.ts"
 import { endJob, type JobEnd, jobColumns, jobOf, ownJob } from "./job-rows.ts"
 
 // Who works on a job is told by a lease, by the database's clock. Each attempt has a name of its own, and whatever it writes
@@ -151,14 +152,25 @@ export const keepCheckpoint = async (
   return tx ? await tx.as(lease.scope, keep) : await withTenant(database, lease.scope, keep)
 }
 
+const lockQuery = textQuery(`select pg_advisory_xact_lock(hotswap.scope_lock($1, $2))`, ["scope", "lock"])
+const heldQuery = textQuery(
+  `select from hotswap.jobs where tenant_id = $1 and job_id = $2::text::uuid and worker = $3::text::uuid and state = 'running'`,
+  ["scope", "jobId", "worker"],
+)
+
 /** Waits for its turn until the transaction ends; `false`: it is this attempt's no longer. */
-export const holdJob = (tx: TenantTx, lease: Lease): Promise<boolean> =>
-  tx.as(lease.scope, async (own) => {
-    await own.db.execute(
-      sql`select pg_advisory_xact_lock(hotswap.scope_lock(${lease.scope}, ${lockName(lease.jobId)}))`,
-    )
-    return (await own.db.select({ jobId: jobs.jobId }).from(jobs).where(isHeldBy(lease))).length > 0
-  })
+export const holdJob = async (tx: TenantTx, lease: Lease): Promise<boolean> => {
+  const { scope, jobId, worker } = lease
+  const hold = async (own: TenantTx): Promise<boolean> => {
+    // Sent together, and done one after the other.
+    const [, held] = await Promise.all([
+      own.run(lockQuery, { scope, lock: lockName(jobId) }),
+      own.run(heldQuery, { scope, jobId, worker }),
+    ])
+    return held.length > 0
+  }
+  return tx.scope === lease.scope ? await hold(tx) : await tx.as(lease.scope, hold)
+}
 
 /** `false`: it is this attempt's no longer, and nothing was written. */
 export const finishJob = (

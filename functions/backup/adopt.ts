@@ -46,26 +46,30 @@ const adoptOne = async (
   if ((await findBackup(db, tenantId, backupId)) ?? (await findBackup(db, PLATFORM, backupId))) return "known"
   try {
     const { header, manifest, hash } = await archives.open(home, backupId)
-    // Made here it was sealed by the key ring, which nobody else has; the key to hand over to this deployment everybody may.
-    if (isHandedOver(header.key) && (home !== PLATFORM || manifest.source === PLATFORM))
-      throw new Refusal("HAND_OVER_INVALID", "It comes without what its deployment has signed.")
+    // Made here it was sealed by the key ring, which nobody else has. For the key to hand over to this deployment everybody may seal
+    // one; that it was signed by somebody who is trusted, the database knew.
+    if (isHandedOver(header.key) || manifest.source !== home)
+      throw new Refusal(
+        "HAND_OVER_INVALID",
+        "It came from elsewhere, and nothing in the store shows that it was taken in: take it in again.",
+      )
     const missing = await archives.missingParts(home, manifest)
     if (missing.length > 0)
       throw new Refusal("ARCHIVE_DAMAGED", `${missing.length} of its parts are not in the store.`)
-    const origin = home === PLATFORM && manifest.source !== PLATFORM ? "imported" : "requested"
     const done = doneOf({ manifest, hash, writtenBytes: 0 }, await locationsOf(platform, home, manifest))
-    const isNew = await adoptBackup(
+    const adopted = await adoptBackup(
       db,
-      { tenantId, source: manifest.source, backupId, origin, createdBy: by.subject },
+      { tenantId, source: home, backupId, origin: "requested", createdBy: by.subject },
       done,
       {
         action: "backup.adopt",
         actor: { subject: by.subject, tokenId: by.tokenId },
         target: backupIdOf(tenantId, backupId),
-        detail: { source: manifest.source, at: done.at, manifestHash: hash },
+        detail: { source: home, at: done.at, manifestHash: hash },
       },
     )
-    return isNew ? "adopted" : "known"
+    if (adopted === "erased") throw new Refusal("SECRET_SHREDDED", `"${home}" was erased.`)
+    return adopted
   } catch (error) {
     if (!(error instanceof Refusal) || error.code.endsWith("_UNAVAILABLE")) throw error
     return { backupId: backupIdOf(home, backupId), code: error.code, detail: error.message }
@@ -76,6 +80,8 @@ interface Count {
   adopted: number
   known: number
   unopened: { backupId: string; code: string; detail: string }[]
+  /** Beyond those. */
+  untold: number
 }
 
 /**
@@ -87,12 +93,13 @@ export const adoptWork =
   async ({ job, progress, checkpoint }) => {
     const only = typeof job.params.home === "string" ? parseScopeId(job.params.home) : null
     const { after, ...kept } = job.checkpoint as unknown as Partial<Count> & { after?: string }
-    const count: Count = { adopted: 0, known: 0, unopened: [], ...kept }
+    const count: Count = { adopted: 0, known: 0, unopened: [], untold: 0, ...kept }
     for await (const home of only ? [only] : homesAfter(platform, after)) {
       for (const backupId of await platform.archives.list(home)) {
         const outcome = await adoptOne(platform, home, backupId, job.createdBy)
         if (typeof outcome === "string") count[outcome]++
         else if (count.unopened.length < TOLD_MAX) count.unopened.push(outcome)
+        else count.untold++
         await progress({ step: home, parts: count.adopted + count.known })
       }
       await checkpoint({ ...count, unopened: count.unopened.map((one) => ({ ...one })), after: home })

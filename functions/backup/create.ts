@@ -3,16 +3,8 @@ import { Refusal } from "../../core/errors.ts"
 import { backupIdOf, type ScopeId } from "../../core/ids.ts"
 import type { JobOwner, JobProgress } from "../../core/job/job.ts"
 import type { Database } from "../../db/client.ts"
-import { beginWriting, noteBackup } from "../../db/queries/backup-schedules.ts"
-import { type ScopeState, scopeState } from "../../db/queries/backup-snapshot.ts"
-import {
-  type BackupBegun,
-  type BackupRow,
-  beginBackup,
-  completeBackup,
-  isScopeHere,
-} from "../../db/queries/backups.ts"
-import { withTenant } from "../../db/tenant.ts"
+import { beginArchive, endArchive, type WritingBegun } from "../../db/queries/backup-writing.ts"
+import type { BackupRow } from "../../db/queries/backups.ts"
 import type { Archives, WrittenArchive } from "../platform/archive/archives.ts"
 import type { Locations } from "../platform/blob-locations.ts"
 import type { Clock } from "../platform/clock.ts"
@@ -56,11 +48,10 @@ export const createArchive = async (
   const { archives, db } = platform
   const begun = await begin(db, wish)
   if (begun === "later") return begun
-  const { backup, last, state } = begun
-  if (backup.state === "complete") return backup
-  if (backup.state === "removed") throw gone(scope, backupId)
-  // Whoever has an archive has a key for them.
-  if (last === null) await archives.prepare(scope)
+  const { before, last, state, key } = begun
+  if (before?.state === "complete") return before
+  if (before?.state === "removed") throw gone(scope, backupId)
+  if (key === null) await archives.prepare(scope)
   const wanted = {
     scope,
     backupId,
@@ -69,45 +60,36 @@ export const createArchive = async (
     onPart: (done: JobProgress) => context.progress(withEstimate(done, last)),
     signal: context.signal,
   }
-  const repeated = last && (await repeatArchive(platform, last, state, wanted))
+  const repeated =
+    last && key && (await repeatArchive(platform, last, state, { ...wanted, isNew: before === null, key }))
   const exported =
     repeated ?? (await exportScope(platform, { ...wanted, previous: await reusable(archives, last) }))
   const locations = await locationsOf(platform, scope, exported.manifest)
   const done = doneOf(exported, locations)
-  return await withTenant(db, scope, async (tx) => {
-    await context.hold?.(tx)
-    const [, kept] = await Promise.all([
-      noteBackup(tx, done.at),
-      completeBackup(tx, backupId, done, {
-        action: "backup.create",
-        actor: { subject: by.subject, tokenId: by.tokenId },
-        target: backupIdOf(scope, backupId),
-        detail: {
-          at: done.at,
-          rows: rowsOf(done.rowCounts),
-          bytes: done.packedBytes,
-          manifestHash: exported.hash,
-        },
-      }),
-    ])
-    if (!kept) throw gone(scope, backupId)
-    return kept
-  })
+  const audit = {
+    action: "backup.create",
+    actor: { subject: by.subject, tokenId: by.tokenId },
+    target: backupIdOf(scope, backupId),
+    detail: {
+      at: done.at,
+      rows: rowsOf(done.rowCounts),
+      bytes: done.packedBytes,
+      manifestHash: exported.hash,
+    },
+  }
+  const kept = await endArchive(db, scope, { backupId, done, audit }, async (tx) => await context.hold?.(tx))
+  if (!kept) throw gone(scope, backupId)
+  return kept
 }
 
-interface Begun extends BackupBegun {
-  state: ScopeState
+const begin = async (
+  db: Database,
+  { scope, backupId, origin, by, jobId }: ArchiveWish,
+): Promise<WritingBegun | "later"> => {
+  const begun = await beginArchive(db, scope, { backupId, origin, createdBy: by.subject, jobId })
+  if (begun === "missing") throw new Refusal("TENANT_NOT_FOUND", `There is no tenant "${scope}".`)
+  return begun
 }
-
-const begin = (db: Database, { scope, backupId, origin, by, jobId }: ArchiveWish): Promise<Begun | "later"> =>
-  withTenant(db, scope, async (tx) => {
-    if (!(await isScopeHere(tx))) throw new Refusal("TENANT_NOT_FOUND", `There is no tenant "${scope}".`)
-    if (!(await beginWriting(tx))) return "later"
-    const backup = { backupId, origin, createdBy: by.subject, jobId }
-    // Sent together.
-    const [begun, state] = await Promise.all([beginBackup(tx, backup), scopeState(tx)])
-    return { ...begun, state: state! }
-  })
 
 const gone = (scope: ScopeId, backupId: string): Refusal =>
   new Refusal("BACKUP_NOT_FOUND", `${backupIdOf(scope, backupId)} was removed while it was being written.`)

@@ -50,14 +50,16 @@ export const repeatArchive = async (
   { archives }: { archives: Pick<Archives, "open" | "write"> },
   last: BackupRow,
   state: ScopeState,
-  wanted: ScopeExport,
+  wanted: ScopeExport & Pick<ArchiveToWrite, "isNew" | "key">,
 ): Promise<WrittenArchive | null> => {
   if (last.fingerprint !== state.fingerprint || last.locations.some(({ ok }) => !ok)) return null
   try {
     const { manifest } = await archives.open(homeOf(last), last.backupId)
     if (manifest.fingerprint !== state.fingerprint) return null
     const tables = unchangedTables(manifest, wanted.options)
-    return await archives.write(archiveOf({ ...wanted, previous: manifest }, state, tables))
+    const { isNew, key } = wanted
+    const archive = archiveOf({ ...wanted, previous: manifest }, state, tables)
+    return await archives.write({ ...archive, ...(isNew && { isNew }), ...(key && { key }) })
   } catch (error) {
     // Keys were rotated, parts are gone, the archive is damaged: whatever it is, reading the rows will do.
     if (wanted.signal?.aborted || (error instanceof Refusal && !isOfArchives(error))) throw error

@@ -4,9 +4,13 @@ import { type Settings, warn } from "./runtime.ts"
 import { SECURITY_HEADERS } from "./security.ts"
 import type { Send } from "./send.ts"
 
-/** Headers that concern one connection only (RFC 9110 §7.6.1). */
+/**
+ * Headers that concern one connection only (RFC 9110 §7.6.1); `expect` too, as who took the request in has answered it: a
+ * second 100 would be taken for the answer.
+ */
 const HOP_BY_HOP = [
   "connection",
+  "expect",
   "keep-alive",
   "proxy-authenticate",
   "proxy-authorization",
@@ -31,6 +35,11 @@ const EDGE_HEADER = "hotswap-edge"
 /** Cloudflare writes the one, over whatever the caller wrote; the origin believes the other, from the edge only. */
 const CALLER_HEADER = "cf-connecting-ip"
 const CLIENT_HEADER = "hotswap-client"
+/** A 401 has the one; the URL of a function gives it the other name. */
+const CHALLENGE = "www-authenticate"
+const REMAPPED_CHALLENGE = "x-amzn-remapped-www-authenticate"
+/** With this AWS answers in the place of a function; no function of ours says it. */
+const AWS_ERROR = "x-amzn-errortype"
 /** Where the edge itself is to be found, for what the origin tells a client to go to. */
 const SITE_HEADER = "hotswap-site"
 
@@ -41,6 +50,16 @@ const withoutHops = (headers: Headers): Headers => {
     if (/^[\w-]+$/.test(name)) kept.delete(name)
   }
   return kept
+}
+
+/** What the function answered, as it said it. */
+const asSaid = (headers: Headers): Headers => {
+  const said = withoutHops(headers)
+  said.delete(EDGE_HEADER)
+  const challenge = headers.get(REMAPPED_CHALLENGE)
+  said.delete(REMAPPED_CHALLENGE)
+  if (challenge !== null) said.set(CHALLENGE, challenge)
+  return said
 }
 
 /** What is signed is sent whole. Throws BODY_TOO_LARGE: a function takes no more. */
@@ -80,8 +99,12 @@ export const forward = async (
   try {
     const body = send.signs(target) ? await wholeBody(request) : request.body
     const response = await send({ method: request.method, url: target, headers, body })
-    const returned = withoutHops(response.headers)
-    returned.delete(EDGE_HEADER)
+    // That the key is not taken is nothing that the caller may hear as being about his own token.
+    if (response.status === 403 && send.signs(target) && response.headers.has(AWS_ERROR)) {
+      await response.body?.cancel()
+      throw new Error("the signature was not taken")
+    }
+    const returned = asSaid(response.headers)
     for (const [name, value] of Object.entries(SECURITY_HEADERS))
       if (!returned.has(name)) returned.set(name, value)
     return new Response(response.body, {

@@ -143,6 +143,10 @@ const armsOf = (document: PointerDocument): Pick<HeldPointer, "stable" | "candid
   }
 }
 
+/** The views that it is answered from. */
+export const viewsIn = (pointer: HeldPointer | null): ViewId[] =>
+  [pointer?.stable.view, pointer?.candidate?.view].filter((view) => view !== undefined)
+
 const sameViews = (one: PointerDocument, other: PointerDocument): boolean =>
   one.revision === other.revision &&
   one.stable === other.stable &&

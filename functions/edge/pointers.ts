@@ -6,7 +6,8 @@ import { Bounded } from "./bounded.ts"
 import { Flights, LATE, waitFor } from "./flights.ts"
 import { isKeepDue, type LastKnownGood } from "./last-known-good.ts"
 import type { Origin, Wanted } from "./origin.ts"
-import { ageOf, type HeldPointer, holdPointer, type StoredPointer, supersedes } from "./pointer.ts"
+import { pause, SHARED_AFTER_MS } from "./pause.ts"
+import { ageOf, type HeldPointer, holdPointer, type StoredPointer, supersedes, viewsIn } from "./pointer.ts"
 import { surviving, warn } from "./runtime.ts"
 import type { Scope } from "./scope.ts"
 import { forgetSharedPointer, readSharedPointer, writeSharedPointer } from "./shared-pointers.ts"
@@ -66,9 +67,6 @@ const REACHES_MAX = 2
 /** How often the origin is asked for a pointer whose views can be had. */
 const QUESTIONS_MAX = 3
 
-const viewsIn = (pointer: HeldPointer | null): ViewId[] =>
-  [pointer?.stable.view, pointer?.candidate?.view].filter((view) => view !== undefined)
-
 export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Parts): Pointers => {
   const memory = new Bounded<HeldPointer>(MEMORY_BYTES)
   const failedAtMs = new Bounded<number>(10_000)
@@ -121,7 +119,7 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
    */
   const isReadable = async (scope: Scope, document: PointerDocument, caller: Caller): Promise<boolean> => {
     const before = held(scope)
-    const had = [before?.stable.view, before?.candidate?.view]
+    const had = viewsIn(before)
     const wanted = [document.stable, document.candidate?.view].filter((view) => view !== undefined)
     const missing = wanted.filter((view) => !had.includes(view) && (before || viewBits(view) === 0))
     const waitMs = before ? deadlineMs : deadlineMs * PATIENCE
@@ -130,14 +128,20 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
     return loaded.every((content) => typeof content !== "string")
   }
 
-  const accept = (scope: Scope, document: PointerDocument, caller: Caller): Refreshed => {
+  /** Whoever waits to be told of a move comes first: what others may need of it is written afterwards. */
+  const share = async (scope: Scope, caller: Caller, isDue: boolean, isTold: boolean): Promise<void> => {
+    if (isTold) await pause(SHARED_AFTER_MS)
+    // By then it may be a newer one, which is not to be overwritten, or none.
+    const now = memory.get(scope.name)
+    if (now) await Promise.all([writeSharedPointer(scope, now), isDue && keep(scope, now, caller)])
+  }
+
+  const accept = (scope: Scope, document: PointerDocument, caller: Caller, isTold: boolean): Refreshed => {
     const before = held(scope)
     const due = isKeepDue(document.revision, before?.kept ?? null, Date.now())
     const kept = due ? { revision: document.revision, atMs: Date.now() } : (before?.kept ?? null)
-    if (adopt(scope, { document, kept })) {
-      caller.waitUntil(writeSharedPointer(scope, { document, kept }))
-      if (due) caller.waitUntil(keep(scope, { document, kept }, caller))
-    } else if (before?.document.revision !== document.revision) {
+    if (adopt(scope, { document, kept })) caller.waitUntil(share(scope, caller, due, isTold))
+    else if (before?.document.revision !== document.revision) {
       warn("origin went back to an older revision", { scope: scope.name, revision: document.revision })
       return failed(scope)
     }
@@ -162,16 +166,18 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
 
   const attempt = async (scope: Scope, caller: Caller, need: Need): Promise<Refreshed> => {
     const wanted = typeof need === "string" ? null : need
-    const adopting = adoptShared(scope)
-    // Who was told of a move is ahead of the cache: the origin is asked in the same moment.
-    if (wanted === null) await adopting
+    if (wanted === null) await adoptShared(scope)
     const known = held(scope)
     if (known && suffices(known, need)) return "current"
     // The pointer may move between two questions and the view it named be gone: then ask for where it is now.
     for (let question = 0; question < QUESTIONS_MAX; question++) {
       const waitMs = known ? deadlineMs : deadlineMs * PATIENCE
-      const told = await origin.pointer(scope, caller.trace(), waitMs, wanted, viewsIn(known))
-      await adopting
+      const asking = origin.pointer(scope, caller.trace(), waitMs, wanted, viewsIn(known))
+      // Who was told of a move is ahead of the cache: that is for when the origin has nothing to say.
+      const adopting = wanted === null ? Promise.resolve() : adoptShared(scope)
+      caller.waitUntil(adopting)
+      const told = await asking
+      if (typeof told === "string") await adopting
       if (told === "unreachable") return failed(scope)
       if (told === "absent") {
         caller.waitUntil(forget(scope, held(scope) !== null))
@@ -181,7 +187,8 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
       for (const { view, text } of told.views) await views.accept(scope, { view, index: null }, text, caller)
       const before = held(scope)
       const goesOn = before === null || supersedes(document, before)
-      if (!goesOn || (await isReadable(scope, document, caller))) return accept(scope, document, caller)
+      if (!goesOn || (await isReadable(scope, document, caller)))
+        return accept(scope, document, caller, wanted !== null)
     }
     return failed(scope)
   }

@@ -2,6 +2,7 @@ import { type Environment, parseEnvironment } from "../../core/environment.ts"
 import { parseOfrepPath } from "../../core/flag/ofrep.ts"
 import { OFREP_STREAM_PATH } from "../../core/flag/ofrep-bulk.ts"
 import { type ConfigKey, parseConfigKey, parseTenantId, type TenantId } from "../../core/ids.ts"
+import { misspeltParameter } from "../../core/release/view-parameters.ts"
 import { Bounded } from "./bounded.ts"
 
 /** What a hot read asks for. */
@@ -80,8 +81,9 @@ const viewRequest = (url: URL, environments: readonly Environment[]): ViewReques
   const tenantId = parseTenantId(VIEW_PATH.exec(url.pathname)?.[1] ?? "")
   const query = url.searchParams
   if (!tenantId || decode(url.search) === null || ORIGIN_ONLY.some((name) => query.has(name))) return null
-  // Given twice or empty, a parameter is a mistake that deserves the origin's explanation.
+  // Given twice, empty or nearly right, a parameter is a mistake that deserves the origin's explanation.
   if (ANSWERED.some((name) => query.getAll(name).length > 1 || query.get(name) === "")) return null
+  if ([...query.keys()].some((name) => misspeltParameter(name) !== null)) return null
   const named = query.get("environment")
   const environment = named === null ? null : parseEnvironment(named, environments)
   const keyText = query.get("key")

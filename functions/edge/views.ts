@@ -4,6 +4,7 @@ import { viewBits } from "../../core/release/view-id.ts"
 import { Bounded } from "./bounded.ts"
 import { Flights, LATE, waitFor } from "./flights.ts"
 import type { Origin, OriginAnswer } from "./origin.ts"
+import { pause, SHARED_AFTER_MS } from "./pause.ts"
 import type { Arm } from "./pointer.ts"
 import { openSharedCache, type RequestLife, surviving, warn } from "./runtime.ts"
 import { partName, type Scope, type ViewPart, viewCacheKey } from "./scope.ts"
@@ -36,7 +37,7 @@ export interface Views {
   holding(scope: Scope, arm: Arm, key: string): ViewContent | undefined
   /** Waits for it for the origin's deadline, unless told to wait for another time. */
   load(scope: Scope, part: ViewPart, caller: Caller, waitMs?: number): Promise<OriginAnswer<ViewContent>>
-  /** Takes a text that was kept elsewhere, if it is the view's; on behalf of a caller the data centre keeps it, too. */
+  /** Takes a text that was kept elsewhere, if it is the view's; on behalf of a caller the data centre keeps it soon, too. */
   accept(scope: Scope, part: ViewPart, text: string, caller?: Caller): Promise<boolean>
 }
 
@@ -133,7 +134,7 @@ export const createViews = (origin: Origin, deadlineMs: number): Views => {
     accept: async (scope, part, text, caller) => {
       if (!(await isViewText(text, scope, part))) return false
       remember(scope, part, text)
-      caller?.waitUntil(intoCache(scope, part, text))
+      caller?.waitUntil(pause(SHARED_AFTER_MS).then(() => intoCache(scope, part, text)))
       return true
     },
   }

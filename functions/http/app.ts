@@ -1,5 +1,4 @@
-import { OpenAPIHono } from "@hono/zod-openapi"
-import type { Context } from "hono"
+import { type Context, Hono } from "hono"
 import { handle } from "hono/aws-lambda"
 import { secureHeaders } from "hono/secure-headers"
 import { type Action, PERMISSIONS, type Principal, sees } from "../../core/access.ts"
@@ -10,11 +9,13 @@ import type { Attempts } from "../platform/attempts.ts"
 import { authenticate, type Door } from "./auth.ts"
 import { readText } from "./body.ts"
 import { crossOrigin } from "./cross-origin.ts"
-import { answeredWithin } from "./deadline.ts"
+import { answeredWithin, LIMITS_MS } from "./deadline.ts"
 import type { FunctionUrlEvent, FunctionUrlHandler, FunctionUrlResult } from "./events.ts"
 import { createFailures, type Failures } from "./failures.ts"
+import { type LazyRoute, nameOf } from "./lazy-route.ts"
+import { tenantNotFound } from "./permit.ts"
 import { type ProblemLog, problemReply } from "./problem.ts"
-import { type Knock, type Pieces, type Route, type RouteReply, tenantNotFound } from "./route.ts"
+import type { Knock, Pieces, Route, RouteReply } from "./route.ts"
 
 export interface AppDeps {
   door: Door
@@ -39,7 +40,7 @@ export interface AppDeps {
 }
 
 type Bindings = { Bindings: { event?: FunctionUrlEvent }; Variables: { instance: string } }
-export type App = OpenAPIHono<Bindings>
+export type App = Hono<Bindings>
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -124,23 +125,38 @@ const unknownRoute = (app: App, method: string, path: string): { refusal: Refusa
     : { refusal: new Refusal("METHOD_NOT_ALLOWED", `${path} does not take ${method}.`), allow }
 }
 
-/** Nothing starts with a route that anybody may call by mistake, or of which another stands in front. */
-const mustBeInTable = (routes: readonly Route[], publicRoutes: readonly string[]): void => {
+/** No route that anybody may call by mistake. */
+const mustBeInTable = (
+  { action, ...route }: Pick<Route, "method" | "path" | "action">,
+  { publicRoutes }: AppDeps,
+): void => {
+  const name = nameOf(route)
+  const isKnown = action === null ? publicRoutes.includes(name) : Object.hasOwn(PERMISSIONS, action)
+  if (!isKnown) throw new Error(`${name} is neither in the table of permissions nor public`)
+}
+
+/** Nothing starts with a route of which another stands in front. */
+const mustDiffer = (routes: readonly (Route | LazyRoute)[]): void => {
   const names = new Set<string>()
-  for (const { method, path, action } of routes) {
-    const name = `${method.toUpperCase()} ${path}`
-    const isKnown = action === null ? publicRoutes.includes(name) : Object.hasOwn(PERMISSIONS, action)
-    if (!isKnown) throw new Error(`${name} is neither in the table of permissions nor public`)
+  for (const name of routes.map(nameOf)) {
     if (names.has(name)) throw new Error(`${name} is declared twice`)
     names.add(name)
   }
 }
 
+const settled = async (route: Route | LazyRoute, deps: AppDeps): Promise<Route> => {
+  if (!("load" in route)) return route
+  const loaded = await route.load()
+  mustBeInTable(loaded, deps)
+  return loaded
+}
+
 /** The door every route stands behind: ids, headers, problems. The routes' order does not matter. */
-export const createApp = (deps: AppDeps, routes: readonly Route[]): App => {
-  mustBeInTable(routes, deps.publicRoutes)
+export const createApp = (deps: AppDeps, routes: readonly (Route | LazyRoute)[]): App => {
+  mustDiffer(routes)
+  for (const route of routes) if (!("load" in route)) mustBeInTable(route, deps)
   const failures = createFailures(deps)
-  const app: App = new OpenAPIHono<Bindings>({ strict: false })
+  const app: App = new Hono<Bindings>({ strict: false })
   app.use(async (context, next) => {
     const instance = context.env?.event?.requestContext.requestId ?? deps.newId()
     context.set("instance", instance)
@@ -157,13 +173,17 @@ export const createApp = (deps: AppDeps, routes: readonly Route[]): App => {
       allow.length > 0 ? { ...reply, headers: { ...reply.headers, allow: allow.join(", ") } } : reply,
     )
   })
-  for (const route of routes) {
-    app.openAPIRegistry.registerPath(route.reference)
-    app.on(route.method.toUpperCase(), route.path.replaceAll(/\{(.+?)\}/g, ":$1"), async (context) => {
-      const answer = async () => route.handle(await knockOf(context, deps, failures))
-      return respond(await answeredWithin(route.limitMs, answer), context.env?.event)
-    })
+  const answerOf = async (route: Route | LazyRoute, context: Context<Bindings>): Promise<RouteReply> => {
+    if ("plain" in route && route.plain && new URL(context.req.url).search === "")
+      return await answeredWithin(LIMITS_MS.read, route.plain)
+    // Its time begins when it is there: only the first to ask waits for that.
+    const { limitMs, handle } = await settled(route, deps)
+    return await answeredWithin(limitMs, async () => handle(await knockOf(context, deps, failures)))
   }
+  for (const route of routes)
+    app.on(route.method.toUpperCase(), route.path.replaceAll(/\{(.+?)\}/g, ":$1"), async (context) =>
+      respond(await answerOf(route, context), context.env?.event),
+    )
   return app
 }
 

@@ -12,11 +12,19 @@ const isSecret = (given: Buffer, secret: string): boolean => {
   return given.length === expected.length && timingSafeEqual(given, expected)
 }
 
-/** Does the request come from our own edge? While its secret is being renewed there are two, with a comma between. */
-export const isEdge = (event: FunctionUrlEvent, secret: string | null): boolean => {
+/**
+ * Which of our secrets the request was sent with: while it is being renewed there are two, with a comma between. `null`: it does
+ * not come from our own edge.
+ */
+export const edgeSecretOf = (event: FunctionUrlEvent, secret: string | null): string | null => {
   const given = Buffer.from(event.headers[EDGE_HEADER] ?? "")
-  return given.length > 0 && (secret ?? "").split(",").some((each) => isSecret(given, each))
+  if (given.length === 0) return null
+  return (secret ?? "").split(",").find((each) => isSecret(given, each)) ?? null
 }
+
+/** Does the request come from our own edge? */
+export const isEdge = (event: FunctionUrlEvent, secret: string | null): boolean =>
+  edgeSecretOf(event, secret) !== null
 
 /**
  * The request as its caller made it: one that the edge has signed for AWS carries the caller's credentials beside its own, which

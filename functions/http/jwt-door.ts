@@ -1,10 +1,8 @@
-import { blocksOf } from "../platform/addresses.ts"
 import type { Basics } from "../platform/compose.ts"
-import { createOutbound } from "../platform/outbound.ts"
 import type { Settings } from "../platform/settings.ts"
 import { type JwtVerifier, jwtVerifier } from "./jwt.ts"
 import { createJwtKeys } from "./jwt-keys.ts"
-import { fetchIssuerKeys } from "./oidc.ts"
+import { lazily } from "./lazily.ts"
 
 /** What checks people's tokens, by the settings; `null` where no issuer is configured. */
 export const jwtVerifierOf = (
@@ -14,11 +12,12 @@ export const jwtVerifierOf = (
 ): JwtVerifier | null => {
   const { jwtIssuers, outboundAllow, environments } = platform.settings
   if (jwtIssuers.length === 0) return null
-  const outbound = createOutbound({ allowed: blocksOf(outboundAllow) })
+  // Only where keys have to be looked up.
+  const lookUp = lazily(async () => (await import("./oidc.ts")).issuerKeys(outboundAllow))
   return jwtVerifier({
     issuers: jwtIssuers,
     environments,
     keysOf: (issuer) =>
-      createJwtKeys(issuer, { ...platform, fetchKeys: () => fetchIssuerKeys(outbound, issuer) }),
+      createJwtKeys(issuer, { ...platform, fetchKeys: async () => await (await lookUp())(issuer) }),
   })
 }

@@ -1,6 +1,7 @@
 import type { JWK } from "jose"
+import { blocksOf } from "../platform/addresses.ts"
 import { type JwtIssuer, usableKeys } from "../platform/jwt-issuers.ts"
-import type { Outbound } from "../platform/outbound.ts"
+import { createOutbound, type Outbound } from "../platform/outbound.ts"
 
 const DEADLINE_MS = 3_000
 const WELL_KNOWN = "/.well-known/openid-configuration"
@@ -34,4 +35,10 @@ export const fetchIssuerKeys = async (
   const usable = usableKeys(await readJson(outbound, url))
   if (usable.length === 0) throw new Error("there is no usable key in the set")
   return usable
+}
+
+/** {@link fetchIssuerKeys} to where the settings let requests go. */
+export const issuerKeys = (allowed: Parameters<typeof blocksOf>[0]) => {
+  const outbound = createOutbound({ allowed: blocksOf(allowed) })
+  return (issuer: Parameters<typeof fetchIssuerKeys>[1]) => fetchIssuerKeys(outbound, issuer)
 }

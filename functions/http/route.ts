@@ -98,7 +98,8 @@ export interface Route {
   action: Action | null
   /** How long it may take. */
   limitMs: number
-  reference: RouteConfig
+  /** Made when it is asked for. */
+  readonly reference: RouteConfig
   handle(knock: Knock): Promise<RouteReply>
 }
 
@@ -179,7 +180,16 @@ export const route = <Params extends z.ZodType, Query extends z.ZodType, Body ex
   }
   const { method, path, action } = spec
   const limitMs = LIMITS_MS[spec.isLong ? "long" : readsBody ? "write" : "read"]
-  return { method, path, action, limitMs, reference: describe(spec), handle }
+  return {
+    method,
+    path,
+    action,
+    limitMs,
+    get reference() {
+      return describe(spec)
+    },
+    handle,
+  }
 }
 
 /** A JSON answer. */

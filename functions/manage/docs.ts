@@ -5,6 +5,7 @@ import { html } from "hono/html"
 import { PROBLEM_HELP } from "../../core/error-help.ts"
 import { PROBLEMS, type ProblemCode, Refusal } from "../../core/errors.ts"
 import { type Route, type RouteReply, route } from "../http/route.ts"
+import { health, status } from "./health.ts"
 
 const HTML = "text/html; charset=utf-8"
 const SCRIPT = "text/javascript; charset=utf-8"
@@ -48,6 +49,10 @@ to know is <a href="/docs#/Notifications">told</a>; applications hear of it over
 the start-up screen showed; it issues all others.</p>`,
   )
 
+/** What stands between backticks is code; all of it is escaped. */
+const withCode = (text: string) =>
+  text.split("`").map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : part))
+
 const errorsPage = () =>
   pageOf(
     "Hotswap: refusals",
@@ -55,7 +60,7 @@ const errorsPage = () =>
 <p>An error is <code>application/problem+json</code> (RFC 9457); its <code>code</code> is stable and stands here.</p>
 ${(Object.keys(PROBLEMS) as ProblemCode[]).map((code) => {
   const { status, title } = PROBLEMS[code]
-  return html`<h2 id="${code}"><code>${code}</code> <span class="code">${status}</span></h2><p>${title}. ${PROBLEM_HELP[code]}</p>`
+  return html`<h2 id="${code}"><code>${code}</code> <span class="code">${status}</span></h2><p>${title}. ${withCode(PROBLEM_HELP[code])}</p>`
 })}`,
   )
 
@@ -97,7 +102,7 @@ const shown = (path: string, operationId: string, summary: string, run: () => Pr
   })
 
 /** The pages anybody may see. `openapi` gives the reference's text; `ping` throws when the database does not answer. */
-export const docsRoutes = (openapi: () => string, ping: () => Promise<void>): Route[] => [
+export const docsRoutes = (openapi: () => Promise<string>, ping: () => Promise<void>): Route[] => [
   shown("/", "home", "What is running here, and where to go", home),
   shown("/docs", "docs", "The API, to browse", async () => ({
     status: 200,
@@ -108,20 +113,12 @@ export const docsRoutes = (openapi: () => string, ping: () => Promise<void>): Ro
   shown("/openapi.json", "openapi", "This document", async () => ({
     status: 200,
     headers: { "content-type": "application/json; charset=utf-8", "cache-control": "public, max-age=60" },
-    body: openapi(),
+    body: await openapi(),
   })),
-  shown("/health", "health", "The process answers", async () => ({
-    status: 200,
-    headers: { "content-type": "application/json; charset=utf-8" },
-    body: '{"status":"ok"}',
-  })),
+  shown("/health", "health", "The process answers", health),
   shown("/ready", "ready", "The database answers", async () => {
     await ping()
-    return {
-      status: 200,
-      headers: { "content-type": "application/json; charset=utf-8" },
-      body: '{"status":"ready"}',
-    }
+    return status("ready")
   }),
   route({
     method: "get",

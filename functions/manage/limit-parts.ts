@@ -37,17 +37,13 @@ export const grantsOf = async (
   principal: Principal,
   tenantId: TenantId,
   environment: Environment,
-  withRecord: boolean,
 ): Promise<GrantsRead> => {
-  const grants = await deps.grants.read(tenantId, environment, withRecord)
+  const grants = await deps.grants.read(tenantId, environment)
   if (!grants) throw tenantNotFound(tenantId)
   if (grants.status === "suspended" && !isPlatformAdmin(principal))
     throw new Refusal("TENANT_SUSPENDED", `The tenant "${tenantId}" is suspended.`)
   return grants
 }
-
-/** Only the limit of commands hangs on a feature, which the tenant's record may have. */
-const LIFTED_BY_FEATURE = "command"
 
 /** The limit in force, as PostgreSQL has it now. Throws LIMIT_UNKNOWN where nothing says one. */
 export const limitInForce = async (
@@ -55,8 +51,7 @@ export const limitInForce = async (
   principal: Principal,
   { tenantId, environment, action }: Counted,
 ): Promise<LimitInForce> => {
-  const withRecord = action === LIFTED_BY_FEATURE
-  const grants = await grantsOf(deps, principal, tenantId, environment, withRecord)
+  const grants = await grantsOf(deps, principal, tenantId, environment)
   const found = isAction(action) ? limitsInForce(grants).get(action) : undefined
   if (found) return found
   throw new Refusal("LIMIT_UNKNOWN", `Nothing limits "${action.slice(0, 100)}" there.`)

@@ -164,7 +164,7 @@ const listRoute = (deps: ManageDeps): Route =>
     where: tenantWithin(deps),
     run: async ({ scope, environment, principal }) => {
       const tenantId = scope as TenantId
-      const grants = await grantsOf(deps, principal, tenantId, environment!, true)
+      const grants = await grantsOf(deps, principal, tenantId, environment!)
       const limits = [...limitsInForce(grants)]
         .sort(([one], [other]) => (one < other ? -1 : 1))
         .map(([action, { limit, source, locked }]) => ({
@@ -192,7 +192,7 @@ const featuresRoute = (deps: ManageDeps): Route =>
     where: tenantWithin(deps),
     run: async ({ scope, environment, principal }) => {
       const tenantId = scope as TenantId
-      const grants = await grantsOf(deps, principal, tenantId, environment!, true)
+      const grants = await grantsOf(deps, principal, tenantId, environment!)
       const features = Object.fromEntries(featuresInForce(grants))
       return json(200, { tenantId, environment, tier: grants.tier, features })
     },

@@ -8,53 +8,18 @@ import { type Door, keptToken } from "../http/auth.ts"
 import type { FunctionUrlHandler } from "../http/events.ts"
 import { requestKeyOf } from "../http/idempotency.ts"
 import { jwtVerifierOf } from "../http/jwt-door.ts"
+import { lazily } from "../http/lazily.ts"
 import type { Route } from "../http/route.ts"
 import { readerSigner, readerVerifier } from "../http/tokens.ts"
 import type { ManagePlatform } from "../platform/compose-manage.ts"
-import { actionRoutes } from "./actions.ts"
-import { approvalRoutes } from "./approvals.ts"
-import { auditRoutes } from "./audit.ts"
-import { backupScheduleRoutes } from "./backup-schedule.ts"
-import { backupRoutes } from "./backups.ts"
-import { allBackupsRoute } from "./backups-all.ts"
-import { changeRoutes } from "./changes.ts"
-import { channelRoutes } from "./channels.ts"
-import { cloneRoute } from "./clone.ts"
-import { configRoutes } from "./configs.ts"
-import { deliveryRoutes } from "./deliveries.ts"
 import type { ManageDeps } from "./deps.ts"
-import { docsRoutes } from "./docs.ts"
-import { downloadRoutes } from "./downloads.ts"
-import { environmentRoutes } from "./environments.ts"
-import { erasureRoutes } from "./erasure.ts"
-import { personRoutes } from "./erasure-person.ts"
-import { explainRoute } from "./explain.ts"
-import { flagRoutes } from "./flags.ts"
-import { deploymentRoute } from "./hand-over.ts"
-import { importRoutes } from "./imports.ts"
-import { jobRoutes } from "./jobs.ts"
-import { limitRoutes } from "./limits.ts"
-import { metricsRoute } from "./metrics.ts"
-import { migrateRoute } from "./migrate.ts"
-import { openapiText } from "./openapi.ts"
 import { resolveScope } from "./parse.ts"
-import { policyRoutes } from "./policy.ts"
-import { promoteRoute } from "./promote.ts"
-import { reloadRoute } from "./reload.ts"
-import { reviewRoute } from "./report-reviews.ts"
-import { reportRoutes } from "./reports.ts"
-import { restoreRoutes } from "./restore.ts"
-import { secretRoute } from "./secret.ts"
-import { rotateKeysRoute } from "./secret-keys.ts"
-import { signalRoutes } from "./signals.ts"
-import { tenantRoutes } from "./tenants.ts"
-import { tokenRoutes } from "./tokens.ts"
-import { versionRoutes } from "./versions.ts"
+import { manageRoutes } from "./route-table.ts"
 
 export interface Manage {
   app: App
-  /** Every route there is, with the action each takes. */
-  routes: readonly Route[]
+  /** Every route there is, with the action each takes: all of them are loaded. */
+  routes(): Promise<readonly Route[]>
   handler: FunctionUrlHandler
 }
 
@@ -96,56 +61,20 @@ const depsOf = (platform: ManagePlatform): ManageDeps => {
   }
 }
 
-const routesOf = (deps: ManageDeps): Route[] => [
-  ...tenantRoutes(deps),
-  ...erasureRoutes(deps),
-  ...tokenRoutes(deps),
-  ...configRoutes(deps),
-  ...versionRoutes(deps),
-  explainRoute(deps),
-  ...flagRoutes(deps),
-  secretRoute(deps),
-  rotateKeysRoute(deps),
-  promoteRoute(deps),
-  ...changeRoutes(deps),
-  ...actionRoutes(deps),
-  ...approvalRoutes(deps),
-  ...signalRoutes(deps),
-  ...policyRoutes(deps),
-  ...environmentRoutes(deps),
-  ...auditRoutes(deps),
-  ...reportRoutes(deps),
-  reviewRoute(deps),
-  ...personRoutes(deps),
-  ...channelRoutes(deps),
-  ...deliveryRoutes(deps),
-  reloadRoute(deps),
-  ...limitRoutes(deps),
-  ...backupScheduleRoutes(deps),
-  metricsRoute(deps),
-  ...backupRoutes(deps),
-  allBackupsRoute(deps),
-  cloneRoute(deps),
-  ...restoreRoutes(deps),
-  migrateRoute(deps),
-  ...jobRoutes(deps),
-  ...downloadRoutes(deps),
-  ...importRoutes(deps),
-  deploymentRoute(deps),
-]
-
 /** Everything that alters anything, and the reference, behind one door. */
 export const createManage = (platform: ManagePlatform): Manage => {
   const deps = depsOf(platform)
-  let reference: string | undefined
-  const openapi = (): string => {
-    reference ??= openapiText(app)
-    return reference
-  }
-  const ping = async () => {
-    await findTenant(platform.db, PLATFORM as TenantId)
-  }
-  const routes = [...routesOf(deps), ...docsRoutes(openapi, ping)]
+  const routes = manageRoutes({
+    ...deps,
+    reference: lazily(async () => {
+      const { openapiText } = await import("./openapi.ts")
+      return openapiText(await loaded())
+    }),
+    ping: async () => {
+      await findTenant(platform.db, PLATFORM as TenantId)
+    },
+  })
+  const loaded = () => Promise.all(routes.map((route) => route.load()))
   const app: App = createApp(
     {
       door: doorOf(platform),
@@ -162,5 +91,5 @@ export const createManage = (platform: ManagePlatform): Manage => {
     },
     routes,
   )
-  return { app, routes, handler: functionUrlHandler(app) }
+  return { app, routes: loaded, handler: functionUrlHandler(app) }
 }

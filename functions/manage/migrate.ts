@@ -21,7 +21,9 @@ const ToEnvironment = z.strictObject({
 })
 const ToDeployment = z.strictObject({ target: HandOverTarget })
 const MigrateBody = z
-  .union([ToEnvironment, ToDeployment], { error: 'Expected {"from", "to"} or {"target"}.' })
+  .union([ToEnvironment, ToDeployment], {
+    error: 'Expected {"from", "to"} (environments) or {"target": {"receivingKey"}} (another deployment).',
+  })
   .openapi("Migration")
 
 /** `POST …/migrate`: what one environment has to another, or the tenant to another deployment. */

@@ -1,4 +1,5 @@
-import type { App } from "../http/app.ts"
+import { OpenAPIHono } from "@hono/zod-openapi"
+import type { Route } from "../http/route.ts"
 import { HOT_READ } from "./hot-read.ts"
 import { OFREP } from "./ofrep.ts"
 import { OUTCOMES } from "./outcomes.ts"
@@ -17,7 +18,9 @@ const INFO = {
 }
 
 /** The reference, made of the very routes that answer. Two spaces, a line feed at the end: fit to be committed. */
-export const openapiText = (app: App): string => {
+export const openapiText = (routes: readonly Route[]): string => {
+  const app = new OpenAPIHono()
+  for (const { reference } of routes) app.openAPIRegistry.registerPath(reference)
   app.openAPIRegistry.registerPath(HOT_READ)
   app.openAPIRegistry.registerPath(OUTCOMES)
   app.openAPIRegistry.registerPath(STREAM)

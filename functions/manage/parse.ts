@@ -18,7 +18,7 @@ import {
   type Tier,
   type TokenId,
 } from "../../core/ids.ts"
-import { tenantNotFound } from "../http/route.ts"
+import { tenantNotFound } from "../http/permit.ts"
 
 /** Looks up a name that a tenant has elsewhere. */
 export type FindExternal = (externalId: string) => Promise<ScopeId | null>
@@ -54,9 +54,11 @@ export const environmentNamed = (text: string, environments: readonly Environmen
   return environment
 }
 
+const A_KEY = "1 to 200 letters, digits, dots, dashes and underscores, beginning with a letter or digit"
+
 export const keyNamed = (text: string): ConfigKey => {
   const key = parseConfigKey(text)
-  if (!key) throw new Refusal("KEY_INVALID", `"${clip(text)}" is not a key.`)
+  if (!key) throw new Refusal("KEY_INVALID", `"${clip(text)}" is not a key: ${A_KEY}.`)
   return key
 }
 

@@ -41,7 +41,10 @@ export const Stale = { description: "It is no longer the version that If-Match n
 const tenantFields = {
   displayName: text(200).nullable().optional(),
   adminEmail: z.email().max(254).nullable().optional(),
-  quotas: Aside.optional(),
+  quotas: Aside.optional().openapi({
+    description:
+      "By name. One that is called like a limited action limits it for this tenant: a number, or `{max, windowMs}`; any other is only kept",
+  }),
   features: z.record(z.string().max(100), z.boolean()).optional(),
   deployments: Aside.optional(),
   externalIds: z

@@ -1,5 +1,7 @@
 import type { ScopeId } from "../../core/ids.ts"
-import type { JsonObject } from "../../core/json.ts"
+import type { Json, JsonObject } from "../../core/json.ts"
+import { checkQuotas } from "../../core/limits/limit.ts"
+import { builtInLimits } from "../../core/limits/tiers.ts"
 import type { TenantRow } from "../../db/queries/tenants.ts"
 import type { ManageDeps } from "./deps.ts"
 
@@ -18,6 +20,13 @@ export const slugOf = (name: string): string =>
 /** `{discord: "42"}` is kept as `discord:42`, which is also how a request names the tenant by it. */
 export const externalIdsOf = (externalIds: Readonly<Record<string, string>>): string[] =>
   Object.entries(externalIds).map(([system, id]) => `${system}:${id}`)
+
+/** Throws Refusal LIMIT_INVALID for one of what is counted here that is none. */
+export const quotasOf = (given: Readonly<Record<string, unknown>>): Record<string, Json> => {
+  const quotas = given as Record<string, Json>
+  checkQuotas(quotas, builtInLimits("Free"))
+  return quotas
+}
 
 const shownExternalIds = (externalIds: readonly string[]): Record<string, string> =>
   Object.fromEntries(

@@ -13,7 +13,7 @@ import { ifMatchNamed, noneMatches, scopeNamed, tierNamed } from "./parse.ts"
 import { audited, conflict, remembered, replayed } from "./remember.ts"
 import { Paging, page, Stale, TenantBody, TenantPatch, TenantPath, TenantShown } from "./shapes.ts"
 import { etagOf } from "./show.ts"
-import { externalIdsOf, publishEverywhere, showTenant, slugOf } from "./tenant-parts.ts"
+import { externalIdsOf, publishEverywhere, quotasOf, showTenant, slugOf } from "./tenant-parts.ts"
 
 const Shown = { description: "The tenant", schema: TenantShown }
 
@@ -42,7 +42,10 @@ const createRoute = (deps: ManageDeps): Route =>
       const { tenantId: given, tier, externalIds = {}, ...fields } = body
       const tenantId = parseTenantId(given ?? slugOf(body.name))
       if (!tenantId)
-        throw new Refusal("TENANT_ID_INVALID", `"${given ?? body.name}" is not, or does not make, a slug.`)
+        throw new Refusal(
+          "TENANT_ID_INVALID",
+          `"${given ?? body.name}" is not, or does not make, a slug: 1 to 63 of a-z, 0-9 and dashes between them.`,
+        )
       if (isDrillId(tenantId))
         throw new Refusal("TENANT_EXISTS", `"${tenantId}" is kept for restores for trial.`)
       const reply = (tenant: Parameters<typeof showTenant>[0]) => ({
@@ -58,7 +61,7 @@ const createRoute = (deps: ManageDeps): Route =>
           displayName: fields.displayName ?? null,
           adminEmail: fields.adminEmail ?? null,
           tier: tierNamed(tier ?? "Free"),
-          quotas: (fields.quotas ?? {}) as Record<string, Json>,
+          quotas: quotasOf(fields.quotas ?? {}),
           features: fields.features ?? {},
           deployments: (fields.deployments ?? {}) as Json,
           externalIds: externalIdsOf(externalIds),
@@ -186,11 +189,12 @@ const patchRoute = (deps: ManageDeps): Route =>
         permit(call.principal, "tenant.tier", { scope, environment: null })
       const kept = await replayed(deps, tenantId, call.idempotency)
       if (kept) return kept
-      const { tier, externalIds, ...fields } = body
+      const { tier, externalIds, quotas, ...fields } = body
       const version = ifMatchNamed(ifMatch)
       const patch = {
         ...fields,
         ...(tier === undefined ? {} : { tier: tierNamed(tier) }),
+        ...(quotas === undefined ? {} : { quotas: quotasOf(quotas) }),
         ...(externalIds ? { externalIds: externalIdsOf(externalIds) } : {}),
       }
       const updated = await updateTenant(

@@ -19,8 +19,10 @@ export type Outcome = { ok: true; applied: number } | { ok: false; reason: strin
 const RESOURCE_ID = "hotswap-database"
 /** The whole answer may have 4 KiB. */
 const REASON_LENGTH_MAX = 1_000
-const TRIES_MAX = 3
-const TRY_LIMIT_MS = 5_000
+/** As nobody repeats what could not be told, it is tried for about twenty seconds: less than the function keeps back for it. */
+const TRIES_MAX = 6
+const TRY_LIMIT_MS = 2_500
+const FIRST_PAUSE_MS = 200
 
 /** Tells CloudFormation what came of it. Throws where it could not be told: it waits until its own time is up then. */
 export const tellDeployment = async (
@@ -46,6 +48,6 @@ export const tellDeployment = async (
       throw new Error(`the deployment could not be told: ${status}`)
     } catch (error) {
       if (tried === TRIES_MAX) throw error
-      await pause(tried * 200)
+      await pause(FIRST_PAUSE_MS * 2 ** (tried - 1))
     }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises"
+import { epochOf } from "../../core/release/revision.ts"
 import { checkRoles } from "../../db/check-roles.ts"
-import { epochOf, migrate, wasLockedOut } from "../../db/migrate.ts"
+import { migrate, wasLockedOut } from "../../db/migrate.ts"
 import type { Basics } from "../platform/compose.ts"
 import { readSettings } from "../platform/settings.ts"
 

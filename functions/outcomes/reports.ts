@@ -73,13 +73,8 @@ const ERRORS_MAX = 20
 
 const invalid = (errors: readonly FieldError[]): Refusal => {
   const told = errors.slice(0, ERRORS_MAX)
-  return new Refusal(
-    "BODY_INVALID",
-    `Not as expected: ${told.map(({ path }) => path || "the whole").join(", ")}.`,
-    {
-      errors: told,
-    },
-  )
+  const words = told.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`))
+  return new Refusal("BODY_INVALID", words.join(" "), { errors: told })
 }
 
 /** The reports of a body. Checked by hand: a schema library would weigh more than all of this. Throws BODY_INVALID. */

@@ -68,11 +68,16 @@ const makeFolders = async (directory: string, path: string): Promise<void> => {
  * unfinished is removed a day later, when the folder it is in is listed.
  */
 export const diskBlobStore = (directory: string, clock: Pick<Clock, "nowMs"> = systemClock): BlobStore => {
+  let root: string | undefined
+
   /** A name's folder. Throws where a link leads from it to another place. */
   const folderOf = async (path: string): Promise<string> => {
     const folder = dirname(join(directory, path))
-    const [root, found] = await Promise.all([realpath(directory), realpath(folder)])
-    if (found !== join(root, dirname(path))) throw new Error(`${folder} leads to ${found}`)
+    const found = await realpath(folder)
+    const isBelow = () => root !== undefined && found === join(root, dirname(path))
+    // Asked for again where it does not fit: it may be a link to another place by now.
+    if (!isBelow()) root = await realpath(directory)
+    if (!isBelow()) throw new Error(`${folder} leads to ${found}`)
     return folder
   }
 

@@ -11,6 +11,10 @@ export const viewKeys = (tenantId: TenantId, viewId: ViewId, chunks: number): st
   return chunks === 1 ? [whole] : Array.from({ length: chunks }, (_, index) => `${whole}:${index}`)
 }
 
+/** The small view that was stored last, once more, under a name that is known before the pointer is. */
+export const lastViewKey = (tenantId: TenantId, environment: Environment): string =>
+  `hotswap:{${tenantId}}:last:${environment}`
+
 /** A pattern for all keys of a tenant: a slug holds nothing that a pattern would take for its own. */
 export const keysOfTenant = (tenantId: TenantId): string => `hotswap:{${tenantId}}:*`
 

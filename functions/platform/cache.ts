@@ -10,11 +10,20 @@ import {
 } from "../../core/ids.ts"
 import type { PointerDocument } from "../../core/release/pointer-document.ts"
 import type { ReloadType } from "../../core/release/reload.ts"
-import { parseRevision } from "../../core/release/revision.ts"
-import { type View, verifyView, viewBits } from "../../core/release/view.ts"
+import { hasBegun, parseRevision } from "../../core/release/revision.ts"
+import { type View, verifyView, viewBits, viewText } from "../../core/release/view.ts"
+import { parseViewId } from "../../core/release/view-id.ts"
 import type { Background } from "./background.ts"
 import { createBreaker } from "./breaker.ts"
-import { eventsChannel, keysOfTenant, markFields, marksKey, pointerKey, viewKeys } from "./cache-keys.ts"
+import {
+  eventsChannel,
+  keysOfTenant,
+  lastViewKey,
+  markFields,
+  marksKey,
+  pointerKey,
+  viewKeys,
+} from "./cache-keys.ts"
 import { RAISE_MARK, SWAP_POINTER } from "./cache-scripts.ts"
 import type { Clock } from "./clock.ts"
 import type { Log } from "./log.ts"
@@ -40,6 +49,12 @@ export interface Storing {
   event?: MoveEvent
 }
 
+/** A document, and those of its views that came along. */
+export interface Moved {
+  pointer: PointerDocument | null
+  views: ReadonlyMap<ViewId, View>
+}
+
 /** A platform's or a tier's move: documents of tenants that are behind it are not to be served any more. */
 export interface Mark {
   scope: ScopeId
@@ -55,6 +70,8 @@ export interface Mark {
 export interface CachePort {
   /** The kept document, unless a mark has overtaken it or it is not this tenant's, whole, and of the past. */
   readPointer(tenantId: TenantId, environment: Environment): Promise<PointerDocument | null>
+  /** The same for whoever was told of a move: with the view it is likely to be about, if that is small. */
+  readMoved(tenantId: TenantId, environment: Environment): Promise<Moved>
   /** All chunks of a view, or `null` if any is missing or they are not what the id promises. */
   readView(tenantId: TenantId, environment: Environment, viewId: ViewId): Promise<View | null>
   /** Keeps them; an older pointer never replaces a newer one. */
@@ -70,6 +87,8 @@ export interface CachePort {
 const VIEW_TTL_SECONDS = 3_600
 /** A request carries about this much: several small ones meet the deadline that one big one misses. */
 const BATCH_CHARACTERS = 512 * 1_024
+/** Only what is no longer is kept once more, to be read together with the pointer. */
+const SMALL_CHARACTERS = 16 * 1_024
 /** Clocks of two machines may differ by this much before a time counts as being of the future. */
 export const CLOCK_SKEW_MS = 2_000
 
@@ -93,6 +112,8 @@ const batchesOf = (commands: readonly RedisCommand[]): RedisCommand[][] => {
   }
   return batches
 }
+
+const isSmall = ({ chunks }: View): boolean => chunks.length === 1 && chunks[0]!.length <= SMALL_CHARACTERS
 
 const told = ({ scope, ...event }: MoveEvent): RedisCommand => {
   // On a channel that the tiers share with the platform.
@@ -132,14 +153,17 @@ export const createCache = (deps: {
   const ttl = String(deps.ttlSeconds)
   const viewTtl = String(Math.max(deps.ttlSeconds, VIEW_TTL_SECONDS))
 
+  const faultOf = (pointer: PointerDocument | null): string | null => {
+    if (pointer === null) return "it is damaged or another's"
+    if (pointer.readAtMs > clock.nowMs() + CLOCK_SKEW_MS) return "it was read in the future"
+    return hasBegun(parseRevision(pointer.revision)!, clock.now()) ? null : "its epoch has not begun"
+  }
+
   const usable = (text: string, tenantId: TenantId, environment: Environment): PointerDocument | null => {
     const pointer = decodePointer(text, tenantId, environment)
-    if (pointer && pointer.readAtMs <= clock.nowMs() + CLOCK_SKEW_MS) return pointer
-    log.warn("Redis holds a pointer that cannot be used", {
-      tenantId,
-      environment,
-      why: pointer ? "it was read in the future" : "it is damaged or another's",
-    })
+    const why = faultOf(pointer)
+    if (why === null) return pointer
+    log.warn("Redis holds a pointer that cannot be used", { tenantId, environment, why })
     return null
   }
 
@@ -155,24 +179,45 @@ export const createCache = (deps: {
     if (pointer) {
       const prefix = pointerPrefix(tenantId, environment)
       const key = pointerKey(tenantId, environment)
+      const [last] = views.filter(isSmall).slice(-1)
+      if (last)
+        commands.push(["SET", lastViewKey(tenantId, environment), `${last.id} ${viewText(last)}`, "EX", ttl])
       commands.push(["EVAL", SWAP_POINTER, "1", key, encodePointer(pointer), ttl, prefix])
     }
     return event ? [...commands, told(event)] : commands
   }
 
+  /** The tier is known only from the document: the marks of all of them are asked for in the same round trip. */
+  const asking = (tenantId: TenantId, environment: Environment): RedisCommand[] => [
+    ["GET", pointerKey(tenantId, environment)],
+    ["HMGET", marksKey(environment), ...ALL_MARKS],
+  ]
+  const pointerOf = (
+    tenantId: TenantId,
+    environment: Environment,
+    [kept, marks]: readonly RedisReply[],
+  ): PointerDocument | null => {
+    const text = textOf(kept)
+    const pointer = text === null ? null : usable(text, tenantId, environment)
+    if (!pointer) return null
+    const byScope = new Map(textsOf(marks).map((mark, i) => [ALL_MARKS[i], mark]))
+    const [platform, tier] = markFields(pointer.tier)
+    return isOvertaken(pointer, [byScope.get(platform) ?? null, byScope.get(tier) ?? null]) ? null : pointer
+  }
+
   return {
-    async readPointer(tenantId, environment) {
-      // The tier is known only from the document: ask for the marks of all of them in the same round trip.
-      const [kept, marks] = await run([
-        ["GET", pointerKey(tenantId, environment)],
-        ["HMGET", marksKey(environment), ...ALL_MARKS],
-      ])
-      const text = textOf(kept)
-      const pointer = text === null ? null : usable(text, tenantId, environment)
-      if (!pointer) return null
-      const byScope = new Map(textsOf(marks).map((mark, i) => [ALL_MARKS[i], mark]))
-      const [platform, tier] = markFields(pointer.tier)
-      return isOvertaken(pointer, [byScope.get(platform) ?? null, byScope.get(tier) ?? null]) ? null : pointer
+    readPointer: async (tenantId, environment) =>
+      pointerOf(tenantId, environment, await run(asking(tenantId, environment))),
+    async readMoved(tenantId, environment) {
+      const last: RedisCommand = ["GET", lastViewKey(tenantId, environment)]
+      const replies = await run([...asking(tenantId, environment), last])
+      const [id = "", text = ""] = textOf(replies[2])?.split(/ (.*)/s) ?? []
+      const viewId = parseViewId(id)
+      const isView = viewId && viewBits(viewId) === 0 && verifyView(viewId, tenantId, environment, [text])
+      return {
+        pointer: pointerOf(tenantId, environment, replies),
+        views: new Map(isView ? [[viewId, { id: viewId, bits: 0, chunks: [text] }]] : []),
+      }
     },
     async readView(tenantId, environment, viewId) {
       const bits = viewBits(viewId)

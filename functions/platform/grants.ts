@@ -19,8 +19,7 @@ export interface GrantsRead extends Grants {
 
 /** What a tenant is granted in an environment, as PostgreSQL has it now. `null`: there is no such tenant. */
 export interface GrantsReader {
-  /** `withRecord`: along with the tenant's own record of features, which costs a query beside the other. */
-  read(tenantId: TenantId, environment: Environment, withRecord: boolean): Promise<GrantsRead | null>
+  read(tenantId: TenantId, environment: Environment): Promise<GrantsRead | null>
 }
 
 /** A release's limits and features. */
@@ -79,13 +78,13 @@ export const createGrants = ({ db }: { db: Database }): GrantsReader => {
   }
 
   return {
-    async read(tenantId, environment, withRecord) {
+    async read(tenantId, environment) {
       const place = `${tenantId}/${environment}`
       const last = releasesOf.get(place)
       const known = last ? LAYERS.map((layer) => last[layer]).filter((id) => remembered.get(id)) : []
       const [read, tenant] = await Promise.all([
         readPointer(db, tenantId, environment, known),
-        withRecord ? findTenant(db, tenantId) : null,
+        findTenant(db, tenantId),
       ])
       if (!read?.tenant.tier) return null
       const { status, tier } = read.tenant
@@ -93,7 +92,7 @@ export const createGrants = ({ db }: { db: Database }): GrantsReader => {
       const { stable } = viewsOf(read.layers, tenantId, tier)
       releasesOf.set(place, stable)
       const configs = await configsOf(tenantId, read, stable)
-      return { status, tier, configs, features: tenant?.features ?? {} }
+      return { status, tier, configs, features: tenant?.features ?? {}, quotas: tenant?.quotas ?? {} }
     },
   }
 }

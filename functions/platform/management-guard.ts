@@ -98,7 +98,7 @@ export const createManagementGuard = (deps: {
   const tell = async (tenantId: TenantId, one: Known): Promise<void> => {
     const many = one.pending
     one.pending = 0
-    const grants = await deps.grants.read(tenantId, environment, false)
+    const grants = await deps.grants.read(tenantId, environment)
     const limit = grants && limitsInForce(grants).get(MANAGEMENT)?.limit
     if (!limit || isUnlimited(limit)) {
       one.share = Number.POSITIVE_INFINITY

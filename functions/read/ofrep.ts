@@ -6,7 +6,7 @@ import { Refusal } from "../../core/errors.ts"
 import type { Context } from "../../core/flag/definition.ts"
 import { ofrepRefusal, parseContext, RemoteFlags, subjectOf, type Told } from "../../core/flag/ofrep.ts"
 import { bulkBody, flagsName, knownTag, tagText, ticketExpiry, writeTag } from "../../core/flag/ofrep-bulk.ts"
-import { TICKET_KEY_NAME, writeTicket } from "../../core/flag/stream-ticket.ts"
+import { type Sign, TICKET_KEY_NAME, writeTicket } from "../../core/flag/stream-ticket.ts"
 import { sha256Hex } from "../../core/hash.ts"
 import { parseTenantId, type TenantId, type ViewId } from "../../core/ids.ts"
 import { armOf } from "../../core/release/arms.ts"
@@ -15,7 +15,7 @@ import { STALE_HEADER } from "../../core/release/pointer-document.ts"
 import { parseRevision } from "../../core/release/revision.ts"
 import { textOfEvent } from "../http/body.ts"
 import type { FunctionUrlEvent, FunctionUrlResult } from "../http/events.ts"
-import { isEdge } from "../http/from-edge.ts"
+import { edgeSecretOf } from "../http/from-edge.ts"
 import { type ProblemLog, refusalOf } from "../http/problem.ts"
 import type { ReaderClaims } from "../http/tokens.ts"
 import type { Clock } from "../platform/clock.ts"
@@ -98,6 +98,11 @@ export const answeredByOfrep = async (
   }
 }
 
+const ticketSigner = (secret: string): Sign => {
+  const key = createHmac("sha256", secret).update(TICKET_KEY_NAME).digest()
+  return (text) => createHmac("sha256", key).update(text).digest("hex")
+}
+
 /** Evaluates flags for whoever may read views, by the OpenFeature Remote Evaluation Protocol. Throws Refusal. */
 export const createOfrep = (
   deps: Deps,
@@ -107,8 +112,8 @@ export const createOfrep = (
     COMPILED_BYTES,
     ({ bytes }) => bytes,
   )
-  const ticketKey = createHmac("sha256", settings.edgeSecret).update(TICKET_KEY_NAME).digest()
-  const sign = (text: string): string => createHmac("sha256", ticketKey).update(text).digest("hex")
+  // While the edge's secret is renewed there are two: each edge takes only what was signed with the one that it has.
+  const signers = new Map(settings.edgeSecret.split(",").map((secret) => [secret, ticketSigner(secret)]))
 
   const keep = (viewId: ViewId, flags: RemoteFlags): void => {
     const bytes = 1_000 + flags.viewCharacters * BYTES_PER_CHARACTER + flags.readyParts * BYTES_PER_PART
@@ -154,7 +159,8 @@ export const createOfrep = (
   /** Only a reader token can be looked up at the edge when it is revoked, and only through the edge is there a stream. */
   const streamFor = async (event: FunctionUrlEvent, { pointer }: Entry, expiresAtSeconds: number) => {
     const { authorization = "", [SITE_HEADER]: site } = event.headers
-    if (site === undefined || !isEdge(event, settings.edgeSecret)) return null
+    const secret = edgeSecretOf(event, settings.edgeSecret)
+    if (site === undefined || secret === null) return null
     const claims = await deps.verifyReader(authorization.replace(/^bearer +/i, "").trim(), clock.now())
     if (!claims) return null
     const ticket = {
@@ -166,7 +172,7 @@ export const createOfrep = (
       flags: flagsName(pointer),
       expiresAtSeconds,
     }
-    return { site, ticket: await writeTicket(ticket, sign) }
+    return { site, ticket: await writeTicket(ticket, signers.get(secret)!) }
   }
 
   const everything = async (

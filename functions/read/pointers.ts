@@ -47,6 +47,9 @@ const AHEAD = 0.8
 
 const addressOf = (tenantId: TenantId, environment: Environment): string => `${environment}/${tenantId}`
 
+/** In the background, for who waits, or for who was told of a move. */
+type Why = "ahead" | "asked" | "told"
+
 interface Flight {
   startedMs: number
   result: Promise<Entry | null>
@@ -107,15 +110,17 @@ export const createPointers = (deps: {
     tenantId: TenantId,
     environment: Environment,
     former: Entry | null,
+    isTold: boolean,
   ): Promise<Entry | null> => {
     try {
-      const pointer = await cache.readPointer(tenantId, environment)
+      const moved = isTold ? await cache.readMoved(tenantId, environment) : null
+      const pointer = moved ? moved.pointer : await cache.readPointer(tenantId, environment)
       if (!pointer) return null
       if (goesBack(pointer)) {
         log.warn("Redis holds an older revision than was served", { tenantId, environment })
         return null
       }
-      return await complete(pointer, former, new Map())
+      return await complete(pointer, former, moved?.views ?? new Map())
     } catch (error) {
       if (error instanceof CacheUnavailable) return null
       throw error
@@ -190,14 +195,10 @@ export const createPointers = (deps: {
     }
   }
 
-  const refresh = async (
-    tenantId: TenantId,
-    environment: Environment,
-    ahead: boolean,
-  ): Promise<Entry | null> => {
+  const refresh = async (tenantId: TenantId, environment: Environment, why: Why): Promise<Entry | null> => {
     const former = memory.get(addressOf(tenantId, environment)) ?? null
-    const cached = await fromCache(tenantId, environment, former)
-    const limitMs = cached ? cached.staleness.rereadMs * (ahead ? AHEAD : 1) : 0
+    const cached = await fromCache(tenantId, environment, former, why === "told")
+    const limitMs = cached ? cached.staleness.rereadMs * (why === "ahead" ? AHEAD : 1) : 0
     if (cached && ageMs(cached) < limitMs) return install(cached)
     try {
       const entry = await patiently(cached ?? former, () => fromDatabase(tenantId, environment, former))
@@ -214,15 +215,15 @@ export const createPointers = (deps: {
   }
 
   /** Everybody who asks for the same at the same time waits for one answer. */
-  const fly = (tenantId: TenantId, environment: Environment, ahead: boolean): Promise<Entry | null> => {
+  const fly = (tenantId: TenantId, environment: Environment, why: Why): Promise<Entry | null> => {
     // What is read ahead may take longer than a reader who has to wait can.
-    const address = `${ahead ? "ahead " : ""}${addressOf(tenantId, environment)}`
+    const address = `${why === "ahead" ? "ahead " : ""}${addressOf(tenantId, environment)}`
     const now = clock.nowMs()
     const running = flights.get(address)
     if (running && now - running.startedMs < FLIGHT_MS) return running.result
     const flight: Flight = {
       startedMs: now,
-      result: refresh(tenantId, environment, ahead).finally(() => {
+      result: refresh(tenantId, environment, why).finally(() => {
         if (flights.get(address) === flight) flights.delete(address)
       }),
     }
@@ -269,26 +270,26 @@ export const createPointers = (deps: {
       entry.refreshAtMs = now + RETRY_MS
       const { tenantId, environment } = entry.pointer
       // Or PostgreSQL, when it is slow, would be given up on with each request that begins it, and what is served stay old.
-      deps.background.waitUntil(unhurried(() => fly(tenantId, environment, true)))
+      deps.background.waitUntil(unhurried(() => fly(tenantId, environment, "ahead")))
     }
     return entry
   }
 
   const of: Pointers["of"] = (tenantId, environment) => {
     const entry = memory.get(addressOf(tenantId, environment))
-    if (entry === undefined) return fly(tenantId, environment, false)
+    if (entry === undefined) return fly(tenantId, environment, "asked")
     const now = clock.nowMs()
     const age = now - entry.pointer.readAtMs
     if (age <= entry.staleness.freshMs) return entry
     if (age < entry.staleness.rereadMs) return ahead(entry, now)
     if (now - databaseFailedMs < FAILED_MS && age <= deps.ttlMs) return ahead(entry, now)
-    return fly(tenantId, environment, false)
+    return fly(tenantId, environment, "asked")
   }
 
   const reaching: Pointers["reaching"] = async (tenantId, environment, wanted) => {
     const known = await of(tenantId, environment)
     if (!known || !isBehind(known.revision, wanted)) return known
-    const renewed = await fly(tenantId, environment, false)
+    const renewed = await fly(tenantId, environment, "told")
     if (!renewed || !isBehind(renewed.revision, wanted)) return renewed
     return await latest(tenantId, environment)
   }

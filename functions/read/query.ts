@@ -1,15 +1,8 @@
 import { type FieldError, Refusal } from "../../core/errors.ts"
+import { misspeltParameter, type ViewParameter } from "../../core/release/view-parameters.ts"
 
 /** The parameters of the hot read, decoded, none of them judged. */
-export interface Query {
-  environment: string | null
-  key: string | null
-  targetingKey: string | null
-  arms: string | null
-  asOf: string | null
-  detail: string | null
-  preview: string | null
-}
+export type Query = Record<ViewParameter, string | null>
 
 const NONE: Query = {
   environment: null,
@@ -39,7 +32,12 @@ const decode = (text: string): string => {
 
 const isKnown = (name: string): name is keyof Query => Object.hasOwn(NONE, name)
 
-/** Reads a raw query string; other parameters are ignored. Throws QUERY_INVALID for one that is given twice. */
+const checkUnknown = (name: string): void => {
+  const meant = misspeltParameter(name)
+  if (meant !== null) throw queryRefusal(name, `is not known; \`${meant}\` is`)
+}
+
+/** Reads a raw query string; other parameters are ignored. Throws QUERY_INVALID for one that is given twice, or nearly right. */
 export const readQuery = (raw: string): Query => {
   const query: Query = { ...NONE }
   let from = 0
@@ -52,7 +50,7 @@ export const readQuery = (raw: string): Query => {
     if (isKnown(name)) {
       if (query[name] !== null) throw queryRefusal(name, "is given twice")
       query[name] = nameEnd === end ? "" : decode(raw.slice(nameEnd + 1, end))
-    }
+    } else checkUnknown(name)
     from = end + 1
   }
   return query

@@ -1,16 +1,9 @@
-import { Aws, Duration, type RemovalPolicy, Stack, Validations } from "aws-cdk-lib"
+import { Aws, Stack, Validations } from "aws-cdk-lib"
 import { PolicyStatement } from "aws-cdk-lib/aws-iam"
-import { Key } from "aws-cdk-lib/aws-kms"
-import {
-  BlockPublicAccess,
-  Bucket,
-  BucketEncryption,
-  ObjectLockRetention,
-  ObjectOwnership,
-} from "aws-cdk-lib/aws-s3"
-import { Construct } from "constructs"
+import type { Construct } from "constructs"
 import type { Stage, StageSettings } from "../settings.ts"
 import type { Handler } from "./handler.ts"
+import { WriteOnceBucket } from "./write-once-bucket.ts"
 
 interface BackupBucketProps {
   settings: StageSettings
@@ -18,58 +11,13 @@ interface BackupBucketProps {
   names?: { bucketName: string; keyAlias: string }
 }
 
-/**
- * Archives: each object is written once. Nobody can remove a version while it is locked, and what is removed or written over
- * afterwards can be brought back for some days more.
- */
-export class BackupBucket extends Construct {
-  readonly bucket: Bucket
-  readonly key: Key
-
+/** Archives: what is removed can be brought back for some days more. */
+export class BackupBucket extends WriteOnceBucket {
   constructor(scope: Construct, id: string, { settings, names }: BackupBucketProps) {
-    super(scope, id)
-    const { removalPolicy, stage, backups } = settings
-    this.key = this.#encryptionKey(stage, removalPolicy, names?.keyAlias)
-    const lock = Duration.days(backups.lockDays)
-    this.bucket = new Bucket(this, "Bucket", {
-      ...(names === undefined ? {} : { bucketName: names.bucketName }),
-      removalPolicy,
-      encryption: BucketEncryption.KMS,
-      encryptionKey: this.key,
-      bucketKeyEnabled: true,
-      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
-      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      enforceSSL: true,
-      minimumTLSVersion: 1.2,
-      versioned: true,
-      objectLockEnabled: true,
-      objectLockDefaultRetention:
-        backups.lockMode === "compliance"
-          ? ObjectLockRetention.compliance(lock)
-          : ObjectLockRetention.governance(lock),
-      lifecycleRules: [
-        {
-          noncurrentVersionExpiration: Duration.days(backups.removedKeptDays),
-          expiredObjectDeleteMarker: true,
-          abortIncompleteMultipartUploadAfter: Duration.days(1),
-        },
-      ],
-    })
-    Validations.of(this.bucket).acknowledge({
-      id: "AwsSolutions-S1",
-      reason:
-        "Only the functions come here; what they do to archives stands in the audit, and calls in CloudTrail.",
-    })
-  }
-
-  /** Of its own: an archive is worth as much as the key that opens its bucket. */
-  #encryptionKey(stage: Stage, removalPolicy: RemovalPolicy, alias?: string): Key {
-    return new Key(this, "Key", {
-      ...(alias === undefined ? {} : { alias }),
-      description: `Hotswap ${stage}: archives`,
-      enableKeyRotation: true,
-      removalPolicy,
-    })
+    const { stage, removalPolicy, backups } = settings
+    const { lockDays, lockMode, removedKeptDays } = backups
+    const options = { removalPolicy, lockDays, lockMode, removedKeptDays }
+    super(scope, id, { ...options, ...names, keeps: `Hotswap ${stage}: archives` })
   }
 }
 

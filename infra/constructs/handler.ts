@@ -1,12 +1,11 @@
-import { Duration } from "aws-cdk-lib"
+import { Duration, Stack } from "aws-cdk-lib"
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam"
 import type { IKey } from "aws-cdk-lib/aws-kms"
-import { Architecture, Runtime } from "aws-cdk-lib/aws-lambda"
-import { NodejsFunction } from "aws-cdk-lib/aws-lambda-nodejs"
+import { Architecture, Code, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda"
 import { LogGroup } from "aws-cdk-lib/aws-logs"
 import { Construct } from "constructs"
 import type { HandlerName, StageSettings } from "../settings.ts"
-import { bundlingOf, entryOf, ROOT } from "./bundling.ts"
+import { bundledOnce, sourcesOf } from "./bundling.ts"
 
 interface HandlerProps {
   name: HandlerName
@@ -18,7 +17,7 @@ interface HandlerProps {
 
 /** One folder of `functions/`, deployed: its code, its log and a role that may write that log, open its settings and nothing else. */
 export class Handler extends Construct {
-  readonly fn: NodejsFunction
+  readonly fn: LambdaFunction
 
   constructor(scope: Construct, id: string, { name, settings, key, environment }: HandlerProps) {
     super(scope, id)
@@ -33,11 +32,9 @@ export class Handler extends Construct {
     log.grantWrite(role)
     // Lambda opens the settings in the function's own name.
     role.addToPolicy(new PolicyStatement({ actions: ["kms:Decrypt"], resources: [key.keyArn] }))
-    this.fn = new NodejsFunction(this, "Function", {
-      entry: entryOf(name),
-      projectRoot: ROOT,
-      depsLockFilePath: `${ROOT}/package-lock.json`,
-      bundling: bundlingOf(name),
+    this.fn = new LambdaFunction(this, "Function", {
+      code: Code.fromAsset(Stack.of(this).bundlingRequired ? bundledOnce(name) : sourcesOf(name)),
+      handler: "index.handler",
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize: size.memoryMb,

@@ -1,7 +1,8 @@
 import { type RemovalPolicy, Stack } from "aws-cdk-lib"
 import { ServicePrincipal } from "aws-cdk-lib/aws-iam"
-import { Key } from "aws-cdk-lib/aws-kms"
+import type { Key } from "aws-cdk-lib/aws-kms"
 import type { Construct } from "constructs"
+import { ownKey } from "./own-key.ts"
 
 interface LogKeyProps {
   description: string
@@ -10,7 +11,7 @@ interface LogKeyProps {
 
 /** A key of the stack's own, for its logs among other things: the log service may use it for this account's logs only. */
 export const logKey = (scope: Construct, id: string, props: LogKeyProps): Key => {
-  const key = new Key(scope, id, { ...props, enableKeyRotation: true })
+  const key = ownKey(scope, id, { ...props })
   const stack = Stack.of(scope)
   const ownLogs = stack.formatArn({ service: "logs", resource: "*" })
   key.grantEncryptDecrypt(

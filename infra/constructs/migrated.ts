@@ -36,6 +36,8 @@ interface MigratedProps {
 export class Migrated extends Construct {
   constructor(scope: Construct, id: string, { settings, migrate, before }: MigratedProps) {
     super(scope, id)
+    // Lambda would run what failed a second time, which a deployment that goes back already would have to wait for.
+    migrate.fn.configureAsyncInvoke({ retryAttempts: 0 })
     const resource = new CustomResource(this, "Resource", {
       serviceToken: migrate.fn.functionArn,
       resourceType: "Custom::Migrated",
@@ -43,6 +45,7 @@ export class Migrated extends Construct {
       // Whatever else a deployment alters, the database is asked only when one of these is another.
       properties: { Migrations: digestOf(MIGRATIONS), Credentials: settings.credentialsRevision },
     })
+    resource.node.addDependency(migrate.fn)
     for (const { fn } of before) fn.node.addDependency(resource)
   }
 }

@@ -189,7 +189,17 @@ const ofBackups = ({ stage, queue }: Observed): Watch[] => {
       2 * DAY_SECONDS,
       1,
     ),
-    lasting("drill-age", "No archive was restored for trial for two days.", "DrillAge", 2 * DAY_SECONDS, 1),
+    {
+      // As they are daily, their age is never above this all day long; what was never tried has none that could be told.
+      ...lasting(
+        "drill-age",
+        "No archive was restored for trial for two days, or ever.",
+        "DrillAge",
+        23 * HOUR_SECONDS,
+        24,
+      ),
+      silence: "alarm",
+    },
   ]
 }
 

@@ -8,18 +8,11 @@ import type { Handler } from "./handler.ts"
 export const keyAlias = (stage: Stage): string => `hotswap/${stage}`
 
 const OPENS = ["kms:Decrypt"]
-const MAKES = [
-  ...OPENS,
-  "kms:Encrypt",
-  "kms:DescribeKey",
-  "kms:UpdateAlias",
-  "kms:CreateAlias",
-  "kms:ScheduleKeyDeletion",
-]
+const MAKES = [...OPENS, "kms:Encrypt", "kms:DescribeKey", "kms:ScheduleKeyDeletion"]
 
 /**
  * The keys that tenants' data keys are wrapped by are no resources of a stack: each comes with a tenant and goes with it.
- * What a function may do to keys holds for those that carry this stage's tag.
+ * What a function may do to keys holds for those that carry this stage's tag, but for naming them, which holds for this stage's names.
  */
 export const mayUseTenantKeys = (
   scope: Construct,
@@ -44,13 +37,14 @@ export const mayUseTenantKeys = (
     Validations.of(fn.role!).acknowledge({ id: named(resource), reason })
   acknowledge(
     `${arn}:key/*`,
-    "Tenants' keys are made while it runs; the condition asks for this stage's tag.",
+    "Tenants' keys are made while it runs; the condition asks for this stage's tag, or the alias for its name.",
   )
   if (may === "open") return
   acknowledge(`${arn}:alias/${keyAlias(stage)}/*`, "Each tenant's key has an alias of its own below this.")
   acknowledge("*", "A key has no name before it is made; it has to be made with this stage's tag.")
+  // Whatever key it is: a tag may be known for some minutes only after the key is, and one that got no alias would be made again.
   fn.addToRolePolicy(
-    new PolicyStatement({ actions: ["kms:CreateAlias", "kms:UpdateAlias"], resources: [aliases] }),
+    new PolicyStatement({ actions: ["kms:CreateAlias", "kms:UpdateAlias"], resources: [aliases, keys] }),
   )
   fn.addToRolePolicy(
     new PolicyStatement({

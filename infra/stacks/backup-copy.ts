@@ -1,6 +1,7 @@
 import { RemovalPolicy, Stack } from "aws-cdk-lib"
 import type { Construct } from "constructs"
 import { BackupBucket, copyNames } from "../constructs/backup-bucket.ts"
+import { keepOnceMade } from "../constructs/kept.ts"
 import type { StageSettings } from "../settings.ts"
 
 /** The second location of a stage's archives, in a region of its own. */
@@ -11,6 +12,7 @@ export class BackupCopyStack extends Stack {
       env: { region },
       terminationProtection: settings.removalPolicy === RemovalPolicy.RETAIN,
     })
+    keepOnceMade(this)
     new BackupBucket(this, "Backups", { settings, names: copyNames(settings.stage) })
   }
 }

@@ -1,6 +1,7 @@
 import { RemovalPolicy, Stack } from "aws-cdk-lib"
 import type { Construct } from "constructs"
 import { AuroraDatabase } from "../constructs/aurora.ts"
+import { keepOnceMade } from "../constructs/kept.ts"
 import { logKey } from "../constructs/log-key.ts"
 import { Network } from "../constructs/network.ts"
 import type { AuroraSettings, StageSettings } from "../settings.ts"
@@ -12,6 +13,7 @@ export class DataStack extends Stack {
       description: `Hotswap, ${settings.stage}: network and database`,
       terminationProtection: settings.removalPolicy === RemovalPolicy.RETAIN,
     })
+    keepOnceMade(this)
     const key = logKey(this, "Key", {
       description: `Hotswap ${settings.stage}: the database, its backups and passwords`,
       removalPolicy: settings.removalPolicy,

@@ -27,8 +27,10 @@ export class PipelineStack extends Stack {
       terminationProtection: true,
     })
     const { valueAsString: repository } = new CfnParameter(this, "Repository", {
-      description: "The repository in GitHub whose workflows may, as owner/name",
-      allowedPattern: "^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$",
+      description:
+        "The repository in GitHub whose workflows may, as its tokens name it: owner@id/name@id or owner/name",
+      // Repositories made or renamed since July 2026 are told with their numbers, which nobody else ever gets with the name.
+      allowedPattern: "^[A-Za-z0-9][A-Za-z0-9-]*(@[0-9]+/[A-Za-z0-9._-]+@[0-9]+|/[A-Za-z0-9._-]+)$",
     })
     const deploying = new DeployRole(this, "Deploy", { settings, repository, environment: stage })
     const watching = new WatchRole(this, "Watch", { settings, repository, environment: `${stage}-watch` })

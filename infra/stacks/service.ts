@@ -13,10 +13,12 @@ import {
   mayUseCopies,
 } from "../constructs/backup-bucket.ts"
 import { BackupQueue } from "../constructs/backup-queue.ts"
+import { CheckpointBucket, mayKeepCheckpoints } from "../constructs/checkpoint-bucket.ts"
 import { DatabaseUrls } from "../constructs/database-urls.ts"
 import { Door } from "../constructs/door.ts"
 import { EdgeIdentity } from "../constructs/edge-identity.ts"
 import { Handler } from "../constructs/handler.ts"
+import { keepOnceMade } from "../constructs/kept.ts"
 import { logKey } from "../constructs/log-key.ts"
 import { Migrated } from "../constructs/migrated.ts"
 import { putIntoNetwork } from "../constructs/network.ts"
@@ -43,6 +45,7 @@ export class ServiceStack extends Stack {
   readonly #urls: DatabaseUrls
   readonly #key: Key
   readonly #backups: BackupBucket
+  readonly #checkpoints: CheckpointBucket
   readonly #queue: BackupQueue
 
   constructor(scope: Construct, settings: StageSettings) {
@@ -50,6 +53,7 @@ export class ServiceStack extends Stack {
       description: `Hotswap, ${settings.stage}`,
       terminationProtection: settings.removalPolicy === RemovalPolicy.RETAIN,
     })
+    keepOnceMade(this)
     this.#settings = settings
     this.#secrets = new StageSecrets(this, "Secrets", settings.stage)
     this.#urls = new DatabaseUrls(this, "Database", { settings, secrets: this.#secrets })
@@ -58,6 +62,10 @@ export class ServiceStack extends Stack {
       removalPolicy: settings.removalPolicy,
     })
     this.#backups = new BackupBucket(this, "Backups", { settings })
+    const buckets = settings.checkpoints.buckets.map(
+      (nth) => new CheckpointBucket(this, `Checkpoints${nth}`, settings),
+    )
+    this.#checkpoints = buckets.at(-1)!
     this.#queue = new BackupQueue(this, "BackupQueue", { settings })
 
     const read = this.#handler("Read", "read", {
@@ -94,6 +102,7 @@ export class ServiceStack extends Stack {
     const relay = this.#handler("Relay", "relay", {
       ...this.#urls.variables("appUrl", "readUrl", "systemUrl"),
       HOTSWAP_AUDIT_KEY: this.#secrets.reference("audit-key", "private"),
+      HOTSWAP_BLOB_BUCKET: this.#checkpoints.bucket.bucketName,
       ...this.#sealing(),
       ...this.#archives(),
     })
@@ -133,6 +142,7 @@ export class ServiceStack extends Stack {
     this.#mayArchive(manage, "keep")
     this.#mayArchive(backup, "keep", "remove")
     this.#mayArchive(relay, "remove")
+    mayKeepCheckpoints(relay, this.#checkpoints)
     for (const teller of [manage, backup]) this.#queue.mayBeToldBy(teller)
     this.#queue.wakes(backup)
     this.#everyMinute("AdvanceClock", advance)

@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { App, Stack } from "aws-cdk-lib"
 import { Bucket } from "aws-cdk-lib/aws-s3"
 import { afterEach, expect, onTestFinished, test, vi } from "vitest"
-import { deployedStacks } from "../../ci/assembly.ts"
+import { deployedStacks, stacksOf } from "../../ci/assembly.ts"
 import { checkDrill, complaintsOf } from "../../ci/drill.ts"
 import { openGitHub } from "../../ci/github.ts"
 import { waitUntilReady } from "../../ci/ready.ts"
@@ -23,8 +23,9 @@ test("a stage's stacks are deployed, and neither another's nor what says what wo
   const outdir = await mkdtemp(join(tmpdir(), "hotswap-assembly-"))
   onTestFinished(async () => await rm(outdir, { recursive: true, force: true }))
   const app = new App({ outdir })
-  for (const name of ["prod", "prod-data", "prod-backup-copy", "production", "staging"])
+  for (const name of ["prod", "prod-data", "production", "staging"])
     new Bucket(new Stack(app, `Hotswap-${name}`), "Bucket")
+  new Bucket(new Stack(app, "Hotswap-prod-backup-copy", { env: { region: "eu-west-1" } }), "Bucket")
   addPipelines(app)
   app.synth()
   expect(await deployedStacks(outdir, "prod")).toEqual([
@@ -32,6 +33,8 @@ test("a stage's stacks are deployed, and neither another's nor what says what wo
     "Hotswap-prod-backup-copy",
     "Hotswap-prod-data",
   ])
+  const regions = (await stacksOf(outdir, "prod")).map(({ region }) => region)
+  expect(regions).toEqual([null, "eu-west-1", null])
   expect(await deployedStacks(outdir, "staging")).toEqual(["Hotswap-staging"])
   await expect(deployedStacks(outdir, "pro")).rejects.toThrow('there is no stage "pro"')
 }, 120_000)

@@ -3,8 +3,12 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { App, Stack } from "aws-cdk-lib"
+import { App, Duration, Stack } from "aws-cdk-lib"
+import { PolicyStatement } from "aws-cdk-lib/aws-iam"
+import * as lambda from "aws-cdk-lib/aws-lambda"
+import { Code, Runtime } from "aws-cdk-lib/aws-lambda"
 import { Bucket } from "aws-cdk-lib/aws-s3"
+import { Construct } from "constructs"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
 import { overBudget } from "../../ci/budgets.ts"
 import { commentOnPullRequest } from "../../ci/comment.ts"
@@ -98,6 +102,43 @@ describe("the differences of templates", () => {
     expect(text).toMatch(/### Hotswap-x\n```text\n.*AWS::S3::Bucket.*VersioningConfiguration.*\n```/s)
     expect(text).toContain("### Hotswap-new\nis new.")
     expect(text).toContain("### Hotswap-old\nis not deployed any more")
+  }, 120_000)
+
+  /** Two functions as production has them, with so much code each. */
+  const deployed = async (name: string, kibibytes: number, timeoutSeconds: number, mayRead: string[]) => {
+    const code = join(folder, `${name}-code`)
+    await mkdir(code)
+    await writeFile(join(code, "index.mjs"), "x".repeat(kibibytes * 1024))
+    return assembly(name, (app) => {
+      // As `cdk synth` has them.
+      app.node.setContext("aws:cdk:enable-asset-metadata", true)
+      app.node.setContext("aws:cdk:enable-path-metadata", true)
+      const stack = new Stack(app, "Hotswap-prod")
+      const handler = (id: string, seconds: number) =>
+        new lambda.Function(new Construct(stack, id), "Function", {
+          runtime: Runtime.NODEJS_24_X,
+          handler: "index.handler",
+          code: Code.fromAsset(code),
+          timeout: Duration.seconds(seconds),
+        })
+      handler("Read", 10)
+      const manage = handler("Manage", timeoutSeconds)
+      for (const resource of mayRead)
+        manage.addToRolePolicy(new PolicyStatement({ actions: ["s3:GetObject"], resources: [resource] }))
+    })
+  }
+
+  test("of code alone are told by whose it is and how much it grew; a permission and a timeout are told besides", async () => {
+    const before = await deployed("asked", 1, 10, [])
+    const now = await deployed("given", 3, 30, ["arn:aws:s3:::kept/*"])
+    const text = await templateDiff(before, now)
+    expect(text).toMatch(/Read\/Function ReadFunction6743EAEA\n ├─ \[~\] Code\n(\[|```)/)
+    expect(text).toMatch(
+      /ManageFunction\w{8}\n ├─ \[~\] Code\n ├─ \[~\] Timeout\n │ {3}├─ \[-\] 10\n │ {3}└─ \[\+\] 30\n/,
+    )
+    expect(text).toMatch(/\+ │ arn:aws:s3:::kept\/\* │ Allow {2}│ s3:GetObject │/)
+    expect(text).toMatch(/\| read \| 1\.0 \| 3\.0 \|\n\| manage \| 1\.0 \| 3\.0 \|\n$/)
+    expect(text).not.toMatch(/asset|S3Key/)
   }, 120_000)
 
   test("are none where nothing differs", async () => {

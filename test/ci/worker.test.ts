@@ -14,7 +14,6 @@ const atOnce = async (): Promise<void> => {}
 
 const config = readWorkerConfig("prod")
 const bundle = await bundleWorker(config.main)
-
 /** The same Worker, but for what it answers to a reader. */
 const broken = (text: string): WorkerBundle => ({ ...bundle, hash: "broken", text })
 
@@ -90,20 +89,19 @@ const deploy = async (run: Run = {}): Promise<void> => {
   })
 }
 
-const reasonOf = async (running: Promise<void>): Promise<Error> => {
-  const error = await running.then(
+const reasonOf = (running: Promise<void>): Promise<Error> =>
+  running.then(
     () => new Error("it went well"),
     (reason: Error) => reason,
   )
-  return error
-}
 
 /** Who answers a reader that asks for no version. */
 const serving = async (): Promise<string | null> =>
   (await fetch(`${cloudflare.siteUrl}/health`)).headers.get("hotswap-worker-version")
 
 describe("the first deployment", () => {
-  test("makes the Worker with all that it is bound to, behind its own host name only", async () => {
+  test("makes the Worker with all that it is bound to, behind its own host name only, whose certificate takes minutes", async () => {
+    cloudflare.hasNoCertificateFor(400)
     await deploy()
     const [version] = cloudflare.versions()
     expect(cloudflare.deployments()).toEqual([{ [version!]: 100 }])
@@ -267,7 +265,10 @@ describe("each deployment after it", () => {
     expect(cloudflare.deployments()).toHaveLength(4)
   })
 
-  test("is refused where another Worker has the host name", async () => {
+  test("takes another host name once that has its certificate, and none that another Worker has", async () => {
+    cloudflare.hasNoCertificateFor(100)
+    await deploy({ config: { ...config, hostname: "moved.example.com" } })
+    expect(cloudflare.domains().get("moved.example.com")).toBe(config.name)
     const other = { ...config, name: "another-worker" }
     const reason = await reasonOf(deploy({ config: other }))
     expect(reason.message).toContain("belongs to the Worker hotswap-edge-prod")

@@ -1,5 +1,5 @@
 import type { PointerDocument } from "../../core/release/pointer-document.ts"
-import { isNewer, parseRevision } from "../../core/release/revision.ts"
+import { hasBegun, isNewer, parseRevision } from "../../core/release/revision.ts"
 import { type View, verifyView } from "../../core/release/view.ts"
 import {
   type CachePort,
@@ -16,6 +16,8 @@ export interface MemoryCache extends CachePort {
   pointers: Map<string, { text: string; untilMs: number }>
   /** `tenant/environment/view` to its chunks. */
   views: Map<string, string[]>
+  /** `tenant/environment` to the small view that was stored last. */
+  last: Map<string, View>
   /** `environment/scope` to how far it has moved. */
   marks: Map<string, { epoch: number; seq: number }>
   events: MoveEvent[]
@@ -45,6 +47,7 @@ export const memoryCache = (clock: Clock, ttlSeconds = 300): MemoryCache => {
   const cache: MemoryCache = {
     pointers: new Map(),
     views: new Map(),
+    last: new Map(),
     marks,
     events: [],
     down: false,
@@ -55,7 +58,14 @@ export const memoryCache = (clock: Clock, ttlSeconds = 300): MemoryCache => {
       if (!kept || kept.untilMs <= clock.nowMs()) return null
       const pointer = decodePointer(kept.text, tenantId, environment)
       if (!pointer || pointer.readAtMs > clock.nowMs() + CLOCK_SKEW_MS) return null
+      if (!hasBegun(parseRevision(pointer.revision)!, new Date(clock.nowMs()))) return null
       return isOvertaken(pointer) ? null : pointer
+    },
+    async readMoved(tenantId, environment) {
+      const pointer = await cache.readPointer(tenantId, environment)
+      const last = cache.last.get(`${tenantId}/${environment}`)
+      const isView = last && verifyView(last.id, tenantId, environment, last.chunks)
+      return { pointer, views: new Map(isView ? [[last.id, last]] : []) }
     },
     async readView(tenantId, environment, viewId): Promise<View | null> {
       answering()
@@ -69,6 +79,7 @@ export const memoryCache = (clock: Clock, ttlSeconds = 300): MemoryCache => {
       for (const view of views) cache.views.set(`${tenantId}/${environment}/${view.id}`, [...view.chunks])
       if (!pointer) return
       const place = `${tenantId}/${environment}`
+      for (const view of views) if (view.bits === 0) cache.last.set(place, view)
       const kept = cache.pointers.get(place)
       const live =
         kept && kept.untilMs > clock.nowMs() ? decodePointer(kept.text, tenantId, environment) : null
@@ -89,7 +100,7 @@ export const memoryCache = (clock: Clock, ttlSeconds = 300): MemoryCache => {
     async forget(tenantId) {
       answering()
       let gone = 0
-      for (const kept of [cache.pointers, cache.views])
+      for (const kept of [cache.pointers, cache.views, cache.last])
         for (const place of kept.keys()) if (place.startsWith(`${tenantId}/`) && kept.delete(place)) gone++
       return gone
     },

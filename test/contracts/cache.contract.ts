@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest"
 import type { Environment } from "../../core/environment.ts"
 import { PLATFORM, type ScopeId, type TenantId, type TokenId, tierScope } from "../../core/ids.ts"
 import type { PointerDocument } from "../../core/release/pointer-document.ts"
+import { epochOf } from "../../core/release/revision.ts"
 import { compileView, type View } from "../../core/release/view.ts"
 import type { CachePort } from "../../functions/platform/cache.ts"
 import { encodePointer } from "../../functions/platform/pointer-json.ts"
@@ -11,6 +12,8 @@ export interface CacheUnderTest {
   cache: CachePort
   nowMs: () => number
   spoilPointer(tenantId: TenantId, environment: Environment, text: string): Promise<void>
+  /** Has this stand where the small view is that was stored last. */
+  spoilLast(view: View, tenantId: TenantId, environment: Environment): Promise<void>
   spoilView(view: View, tenantId: TenantId, environment: Environment, texts: readonly string[]): Promise<void>
 }
 
@@ -136,6 +139,18 @@ export const cacheContract = (name: string, make: () => Promise<CacheUnderTest>)
       expect(await kept(tenantId)).toBeNull()
     })
 
+    test("a document of an epoch that no database can be in yet is not served, the last there may be is", async () => {
+      const tenantId = newTenant()
+      const now = epochOf(new Date(under.nowMs()))
+      await keep(pointerOf(tenantId, under.nowMs(), { revision: `${now + 30}.0.0.1` }))
+      expect(await kept(tenantId)).not.toBeNull()
+      for (const epoch of [now + 3_600, 999_999_999_999_999]) {
+        const forged = newTenant()
+        await keep(pointerOf(forged, under.nowMs(), { revision: `${epoch}.0.0.1` }))
+        expect(await kept(forged)).toBeNull()
+      }
+    })
+
     test("a document behind the platform's mark or its tier's is not served; other tiers' marks do not matter", async () => {
       const environment = `Marked-${++tenants}` as Environment
       const tenantId = newTenant()
@@ -172,6 +187,33 @@ export const cacheContract = (name: string, make: () => Promise<CacheUnderTest>)
       await under.cache.store(tenantId, STAGING, { views: [small, large] })
       expect(await under.cache.readView(tenantId, STAGING, small.id)).toEqual(small)
       expect(await under.cache.readView(tenantId, STAGING, large.id)).toEqual(large)
+    })
+
+    test("the small view that came last comes along with the document, and nothing that it is not", async () => {
+      const tenantId = newTenant()
+      const [first, next, foreign] = [
+        viewOf(tenantId, { a: 1 }),
+        viewOf(tenantId, { a: 2 }),
+        viewOf(newTenant(), { a: 2 }),
+      ]
+      const moved = async () => {
+        const { pointer, views } = await under.cache.readMoved(tenantId, STAGING)
+        return [pointer?.revision, ...views.values()]
+      }
+      const store = (revision: string, view: View) =>
+        under.cache.store(tenantId, STAGING, {
+          views: [view],
+          pointer: pointerOf(tenantId, under.nowMs(), { revision, stable: view.id }),
+        })
+      expect(await moved()).toEqual([undefined])
+      await store("0.1.1.1", first)
+      expect(await moved()).toEqual(["0.1.1.1", first])
+      await store("0.1.1.2", next)
+      expect(await moved()).toEqual(["0.1.1.2", next])
+      for (const spoilt of [{ ...next, chunks: ['{"a":3}'] }, foreign]) {
+        await under.spoilLast(spoilt, tenantId, STAGING)
+        expect(await moved()).toEqual(["0.1.1.2"])
+      }
     })
 
     test("a view that is not what its id promises is not served", async () => {

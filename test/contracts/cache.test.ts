@@ -2,7 +2,7 @@ import { Redis } from "@upstash/redis"
 import { afterAll } from "vitest"
 import { createBackground } from "../../functions/platform/background.ts"
 import { createCache } from "../../functions/platform/cache.ts"
-import { pointerKey, viewKeys } from "../../functions/platform/cache-keys.ts"
+import { lastViewKey, pointerKey, viewKeys } from "../../functions/platform/cache-keys.ts"
 import { systemClock } from "../../functions/platform/clock.ts"
 import { restSender } from "../../functions/platform/redis-rest.ts"
 import type { RedisSender, SenderOptions } from "../../functions/platform/redis-sender.ts"
@@ -39,6 +39,9 @@ const overRedis = async (
     spoilPointer: async (tenantId, environment, text) => {
       await raw.set(pointerKey(tenantId, environment), text)
     },
+    spoilLast: async ({ id, chunks }, tenantId, environment) => {
+      await raw.set(lastViewKey(tenantId, environment), `${id} ${chunks[0]}`)
+    },
     spoilView: async (view, tenantId, _, texts) => {
       const keys = viewKeys(tenantId, view.id, texts.length)
       for (const [i, text] of texts.entries()) await raw.set(keys[i]!, text)
@@ -53,6 +56,9 @@ cacheContract("maps", async () => {
     nowMs: () => Date.now(),
     spoilPointer: async (tenantId, environment, text) => {
       cache.pointers.set(`${tenantId}/${environment}`, { text, untilMs: Number.POSITIVE_INFINITY })
+    },
+    spoilLast: async (view, tenantId, environment) => {
+      cache.last.set(`${tenantId}/${environment}`, view)
     },
     spoilView: async (view, tenantId, environment, texts) => {
       cache.views.set(`${tenantId}/${environment}/${view.id}`, [...texts])

@@ -129,6 +129,27 @@ test("the guide for other languages, in five minutes", async () => {
   expect(output.trim().split("\n").at(-1)).toBe("304")
 })
 
+test("flags in practice", async () => {
+  const output = await terminal()(blocksUnder("shell", guide("flags-in-practice.md")).join("\n"))
+  expectNoProblem(output)
+  const answers = answersOf(output)
+  expect(answers).toContainEqual(
+    expect.objectContaining({ key: "ops.search.suggestions", reason: "DISABLED" }),
+  )
+  expect(output).toMatch(/^checkout\.new-form tenant$/m)
+  expect(output).toMatch(/^\d{4}-\d\d-\d\dT\S+Z$/m)
+})
+
+test("what holds for every call of the API", async () => {
+  const output = await terminal()(blocksUnder("shell", guide("../api.md")).join("\n"))
+  const [tenant, first, second, ...edited] = answersOf(output)
+  expect(tenant).toMatchObject({ tenantId: "reef" })
+  expect(first).toMatchObject({ key: "depth", value: 7 })
+  expect(second).toEqual(first)
+  expect(edited).toEqual([expect.objectContaining({ value: 8 })])
+  expect(output.trim().split("\n").at(-1)).toBe("412")
+})
+
 describe.skipIf(isBrowserMissing)("the guide for web pages, in five minutes", () => {
   let browser: OpenBrowser
   let token: string

@@ -1,56 +1,18 @@
-import { execFile } from "node:child_process"
-import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { rename, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { isNewer, parseRevision } from "../../core/release/revision.ts"
-import { buildCommand } from "../../sdk/build.ts"
-import { readDocuments } from "../support/documents.ts"
 import { type RunningHotswap, removeHome, startHotswap, temporaryHome } from "../support/hotswap.ts"
-import { ROOT } from "../support/source-tree.ts"
+import { commandsOf, must, type RunbookWorld, runbookWorld } from "./runbook-world.ts"
 
-const run = promisify(execFile)
-const NODE = join(ROOT, "node_modules/.bin/node")
-const documents = readDocuments()
-
-/** The commands that a page says are run as written, in their order. */
-const commandsOf = (page: string, name: string): string => {
-  const { text } = documents.find(({ path }) => path === page)!
-  return [...text.matchAll(new RegExp(`<!-- ${name}: [^>]* -->\\n\`\`\`sh\\n([\\s\\S]*?)\`\`\``, "g"))]
-    .map(([, code]) => code)
-    .join("\n")
-}
-
-let folder: string
+let world: RunbookWorld
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "hotswap-runbooks-"))
-  await Promise.all([buildCommand(join(folder, "dist")), mkdir(join(folder, "bin"))])
-  const shim = (command: string) => `#!/bin/sh\nexec ${command} "$@"\n`
-  await writeFile(join(folder, "bin/node"), shim(`'${NODE}'`), { mode: 0o755 })
-  await writeFile(join(folder, "bin/hotswap"), shim(`'${NODE}' '${join(folder, "dist/hotswap.js")}'`), {
-    mode: 0o755,
-  })
+  world = await runbookWorld()
 }, 60_000)
-afterAll(() => rm(folder, { recursive: true, force: true }))
+afterAll(() => rm(world.folder, { recursive: true, force: true }))
 
-const shell = async (hotswap: RunningHotswap, commands: string, more: Record<string, string> = {}) => {
-  expect(commands).not.toBe("")
-  const env = {
-    PATH: `${folder}/bin:${process.env.PATH}`,
-    HOTSWAP_URL: hotswap.url,
-    HOTSWAP_TOKEN: hotswap.adminToken,
-    HOTSWAP_HOME: hotswap.home,
-    ...more,
-  }
-  return (await run("bash", ["-euo", "pipefail", "-c", commands], { cwd: folder, env })).stdout
-}
-
-const must = async (answer: Promise<{ status: number; body: unknown }>): Promise<Record<string, unknown>> => {
-  const { status, body } = await answer
-  if (status >= 300) throw new Error(`${status} ${JSON.stringify(body)}`)
-  return body as Record<string, unknown>
-}
+const shell = (hotswap: RunningHotswap, commands: string, more?: Record<string, string>) =>
+  world.shell(hotswap, commands, more)
 
 const make = async ({ call }: RunningHotswap, tenantId: string): Promise<void> => {
   await must(call("POST", "/api/v1/tenants", { body: { tenantId, name: tenantId, tier: "Enterprise" } }))

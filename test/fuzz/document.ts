@@ -74,9 +74,11 @@ const ID = "https://hotswap.test/openapi"
 const escaped = (part: string): string => encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1"))
 const ref = (...parts: string[]): string => `${ID}#/${parts.map(escaped).join("/")}`
 
+const REFERENCE = await currentOpenapi()
+
 /** The document that the routes make, read as a program reads it that knows nothing else. */
 export const readDocument = (): Document => {
-  const raw = JSON.parse(currentOpenapi()) as {
+  const raw = JSON.parse(REFERENCE) as {
     paths: Record<string, Record<string, RawOperation>>
     components: { schemas: Record<string, Schema> }
   }

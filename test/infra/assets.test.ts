@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises"
+import { cp, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest"
@@ -21,15 +21,19 @@ afterEach(async () => {
 })
 afterAll(() => rm(outdir, { recursive: true, force: true }))
 
+const named = (name: string): DeployedFunction =>
+  [...functions].find(([id]) => id.toLowerCase().startsWith(name))![1]
+
 /** The asset out of the synthesised deployment, started as Lambda starts it, with its settings; they lead nowhere else than said. */
 const start = async (
   name: string,
   timeoutMs = 20_000,
   elsewhere: Readonly<Record<string, string>> = {},
   onLine?: (line: string) => void,
+  folder?: string,
 ): Promise<Lambda> => {
-  const [, found] = [...functions].find(([id]) => id.toLowerCase().startsWith(name)) ?? []
-  const { root, variables } = found!
+  const { root: own, variables } = named(name)
+  const root = folder ?? own
   const environment = { ...sampleSettings(variables), ...elsewhere }
   const lambda = await startLambda({ root, environment, timeoutMs, ...(onLine ? { onLine } : {}) })
   running.push(lambda)
@@ -48,6 +52,32 @@ test.each(["read", "manage"])("%s starts, streams its answers, and goes on with 
       body: Buffer.from('{"status":"ok"}'),
     })
   expect(await lambda.invoke(eventOf("GET", "/nothing"))).toMatchObject({ kind: "streamed", status: 404 })
+  expect(lambda.starts()).toBe(1)
+})
+
+test("what manage loads with the first who ask for it answers them all, and is the whole reference", async () => {
+  const lambda = await start("manage")
+  const paths = ["/tenants", "/configs", "/audit", "/tenants/acme/channels", "/backups", "/jobs", "/tenants"]
+  const asked = paths.map((path) => lambda.invoke(eventOf("GET", `/api/v1${path}`)))
+  for (const answer of await Promise.all(asked))
+    expect(answer).toMatchObject({ kind: "streamed", status: 401 })
+  const reference = await lambda.invoke(eventOf("GET", "/openapi.json"))
+  const body = reference.kind === "streamed" ? reference.body.toString() : reference.kind
+  expect(body).toBe(await readFile("docs/openapi.json", "utf8"))
+  expect(lambda.starts()).toBe(1)
+})
+
+test("a part that could not be loaded fails who asks for it, and nobody else; once it can be, it answers", async () => {
+  const folder = join(outdir, "without")
+  await cp(named("manage").root, folder, { recursive: true })
+  const [part] = (await readdir(folder)).filter((name) => /^audit-.+\.mjs$/.test(name))
+  await rename(join(folder, part!), join(folder, "away"))
+  const lambda = await start("manage", 20_000, {}, () => {}, folder)
+  const audit = eventOf("GET", "/api/v1/audit")
+  expect(await lambda.invoke(audit)).toMatchObject({ kind: "streamed", status: 500 })
+  expect(await lambda.invoke(eventOf("GET", "/api/v1/tenants"))).toMatchObject({ status: 401 })
+  await rename(join(folder, "away"), join(folder, part!))
+  expect(await lambda.invoke(audit)).toMatchObject({ kind: "streamed", status: 401 })
   expect(lambda.starts()).toBe(1)
 })
 

@@ -11,8 +11,8 @@ import { composeBasics } from "../../functions/platform/compose.ts"
 import { systemIds } from "../../functions/platform/ids.ts"
 import { createJob } from "../../functions/platform/jobs.ts"
 import { makeMasterKey } from "../../functions/platform/keys/master-key.ts"
+import { bundle } from "../../infra/constructs/bundling.ts"
 import { makeTenant } from "../db/fixtures.ts"
-import { bundleHandler } from "../support/bundles.ts"
 import { openTestDatabase } from "../support/database.ts"
 import { keyFolder } from "../support/keys.ts"
 import { startS3 } from "../support/s3.ts"
@@ -32,7 +32,7 @@ let s3: Awaited<ReturnType<typeof startS3>>
 beforeAll(async () => {
   makeMasterKey(keys)
   directory = await mkdtemp(join(tmpdir(), "hotswap-bundle-"))
-  file = (await bundleHandler("backup", directory)).file
+  file = bundle("backup", directory).file
   database = await openTestDatabase()
   s3 = await startS3({ archives: LOCKED, copies: { ...LOCKED, denied: ["DeleteObjectVersion"] } })
   await makeTenant(database.app, ACME)

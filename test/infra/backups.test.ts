@@ -31,19 +31,32 @@ const functionOf = (
   return all.find(([id]) => id.startsWith(`${name}Function`))![1].Properties
 }
 
-/** What a function may do, an action and what with: `own` bucket, `copy` in the other region, or the resource. */
+const PLACES = [
+  ["copy", "backup-copy"],
+  ["own", "Backup"],
+  ["checkpoints", "Checkpoints"],
+] as const
+
+/** What a function may do, an action and where: `own` bucket, `copy` in the other region, `checkpoints`, or the resource. */
 const allowed = (stage: Stage, name: string, service: string): string[] => {
   const policies = Object.entries(services.get(stage)!.findResources("AWS::IAM::Policy"))
   const [, found] = policies.find(([id]) => id.startsWith(`${name}Role`))!
   return statementsOf(found.Properties)
     .flatMap(({ Action, Resource }: Statement) => {
       const resource = JSON.stringify(Resource)
-      const place = resource.includes("backup-copy") ? "copy" : resource.includes("Backup") ? "own" : resource
+      const [place] = PLACES.find(([, part]) => resource.includes(part)) ?? [resource]
       return [Action].flat().map((action) => `${action} ${place}`)
     })
     .filter((line) => line.startsWith(`${service}:`))
     .toSorted()
 }
+
+const DENIED_TO_WRITE_OVER = Match.objectLike({
+  Effect: "Deny",
+  Principal: { AWS: "*" },
+  Action: "s3:PutObject",
+  Condition: { Null: { "s3:if-none-match": "true" }, Bool: { "s3:ObjectCreationOperation": "true" } },
+})
 
 const DENIED_WITHOUT_TLS = Match.objectLike({
   Effect: "Deny",
@@ -57,7 +70,6 @@ describe.each(STAGES)("archives of the %s stage", (stage) => {
     (where) => {
       const template = (where === "in its own bucket" ? services : copies).get(stage)!
       const { lockDays, lockMode, removedKeptDays } = SETTINGS[stage].backups
-      template.resourceCountIs("AWS::S3::Bucket", 1)
       template.hasResourceProperties("AWS::S3::Bucket", {
         VersioningConfiguration: { Status: "Enabled" },
         ObjectLockEnabled: true,
@@ -96,6 +108,7 @@ describe.each(STAGES)("archives of the %s stage", (stage) => {
           Statement: Match.arrayWith([
             DENIED_WITHOUT_TLS,
             Match.objectLike({ Effect: "Deny", Condition: { NumericLessThan: { "s3:TlsVersion": 1.2 } } }),
+            DENIED_TO_WRITE_OVER,
           ]),
         },
       })
@@ -119,7 +132,8 @@ describe.each(STAGES)("archives of the %s stage", (stage) => {
       "s3:DeleteObjectVersion own",
     ]
     expect(allowed(stage, "Manage", "s3")).toEqual(at(...keep, "s3:ListBucket").toSorted())
-    expect(allowed(stage, "Relay", "s3")).toEqual(removing.toSorted())
+    const checkpoints = [...keep, "s3:ListBucket"].map((action) => `${action} checkpoints`)
+    expect(allowed(stage, "Relay", "s3")).toEqual([...removing, ...checkpoints].toSorted())
     expect(allowed(stage, "Backup", "s3")).toEqual([...removing, ...at("s3:PutObject")].toSorted())
     for (const name of ["Read", "Outcomes", "Advance", "Notify"])
       expect(allowed(stage, name, "s3"), name).toEqual([])
@@ -156,6 +170,29 @@ describe.each(STAGES)("archives of the %s stage", (stage) => {
     expect(policies.includes(`"kms:ResourceAliases":"alias/hotswap-backups/${stage}-copy"`)).toBe(
       SETTINGS[stage].backups.copyRegion !== null,
     )
+  })
+})
+
+describe.each(STAGES)("copies of the checkpoints of the %s stage", (stage) => {
+  test("are locked for as long as is set, never written over and never removed by a lifecycle; who signs is told where they are", () => {
+    const template = services.get(stage)!
+    const { lockDays, lockMode } = SETTINGS[stage].checkpoints
+    const found = Object.entries(template.findResources("AWS::S3::Bucket"))
+    const [id, { Properties }] = found.find(([each]) => each.startsWith("Checkpoints1Bucket"))!
+    expect(Properties.ObjectLockConfiguration.Rule.DefaultRetention).toEqual({
+      Days: lockDays,
+      Mode: lockMode.toUpperCase(),
+    })
+    expect(JSON.stringify(Properties.LifecycleConfiguration)).not.toContain("Noncurrent")
+    expect(JSON.stringify(Properties.BucketEncryption)).toContain("Checkpoints1Key")
+    template.hasResourceProperties("AWS::S3::BucketPolicy", {
+      Bucket: { Ref: id },
+      PolicyDocument: { Statement: Match.arrayWith([DENIED_WITHOUT_TLS, DENIED_TO_WRITE_OVER]) },
+    })
+    for (const name of ["Read", "Manage", "Outcomes", "Advance", "Relay", "Notify", "Backup"])
+      expect(functionOf(stage, name).Environment.Variables.HOTSWAP_BLOB_BUCKET, name).toEqual(
+        name === "Relay" ? { Ref: id } : undefined,
+      )
   })
 })
 
@@ -225,7 +262,10 @@ describe("production", () => {
     for (const template of [services.get("prod")!, copies.get("prod")!])
       for (const type of ["AWS::S3::Bucket", "AWS::KMS::Key"])
         for (const resource of Object.values(template.findResources(type)))
-          expect([resource.DeletionPolicy, resource.UpdateReplacePolicy]).toEqual(["Retain", "Retain"])
+          expect([resource.DeletionPolicy, resource.UpdateReplacePolicy]).toEqual([
+            "RetainExceptOnCreate",
+            "Retain",
+          ])
     const app = new App({ context: WITHOUT_BUNDLING })
     expect(new ServiceStack(app, SETTINGS.prod).terminationProtection).toBe(true)
     expect(new BackupCopyStack(app, SETTINGS.prod, REGION).terminationProtection).toBe(true)

@@ -98,7 +98,7 @@ describe.each(OWN)("the database of $settings.stage", ({ settings, aurora }) => 
       (sum, name) => sum + each[name] * (SETTINGS.prod.functions[name].concurrency ?? 0),
       0,
     )
-    if (stage === "prod") expect(most).toBeLessThan(aurora.capacityMax * 225 * 0.9)
+    if (stage === "prod") expect(most).toBeLessThan(aurora.capacityMax * 205 * 0.9)
     data.hasResourceProperties("AWS::RDS::DBCluster", {
       ServerlessV2ScalingConfiguration: { MinCapacity: aurora.capacityMin, MaxCapacity: aurora.capacityMax },
     })
@@ -186,7 +186,7 @@ describe("production's data", () => {
     ]
     for (const type of kept)
       for (const [id, { DeletionPolicy }] of Object.entries(template.findResources(type)))
-        expect(DeletionPolicy, id).toBe("Retain")
+        expect(DeletionPolicy, id).toBe("RetainExceptOnCreate")
   })
 
   test("is there before the functions are, in every stage that has a database of its own", () => {

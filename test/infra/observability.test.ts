@@ -169,12 +169,15 @@ describe.each(STAGES)("the %s stage", (stage) => {
     )
   })
 
-  test("goes off when backups or their trials are older than two days", () => {
-    for (const [id, metric] of [
-      ["backup-age", "BackupAge"],
-      ["drill-age", "DrillAge"],
-    ] as const)
-      expect(alarm(id)).toMatchObject({ MetricName: metric, Threshold: 2 * 86_400 })
+  test("goes off when backups or their trials are older than two days, and where none was ever tried", () => {
+    expect(alarm("backup-age")).toMatchObject({ MetricName: "BackupAge", Threshold: 2 * 86_400 })
+    const drill = alarm("drill-age")
+    expect(drill).toMatchObject({ MetricName: "DrillAge", Period: 3_600, TreatMissingData: "breaching" })
+    expect(drill.DatapointsToAlarm).toBe(drill.EvaluationPeriods)
+    const oldest = drill.Threshold! + drill.EvaluationPeriods * 3_600
+    expect(oldest).toBeLessThanOrEqual(2 * 86_400)
+    // One that runs each day is never that old for so long.
+    expect(oldest).toBeGreaterThan(86_400 + 3_600)
   })
 
   test("goes off when the database has little left to grow, where the stage has one of its own", () => {

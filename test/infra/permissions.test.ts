@@ -55,14 +55,10 @@ const tenantKeys = (stage: Stage) => {
   const toOpen = tagged("kms:Decrypt")
   const toMake = [
     ...toOpen,
-    ...tagged(
-      "kms:Encrypt",
-      "kms:DescribeKey",
-      "kms:UpdateAlias",
-      "kms:CreateAlias",
-      "kms:ScheduleKeyDeletion",
+    ...tagged("kms:Encrypt", "kms:DescribeKey", "kms:ScheduleKeyDeletion"),
+    ...[`alias/hotswap/${stage}/*`, "key/*"].flatMap((named) =>
+      each(`arn:{partition}:kms:${OURS}:${named}`, "kms:CreateAlias", "kms:UpdateAlias"),
     ),
-    ...each(`arn:{partition}:kms:${OURS}:alias/hotswap/${stage}/*`, "kms:CreateAlias", "kms:UpdateAlias"),
     ...each("*", "kms:CreateKey", "kms:TagResource").map(
       (line) => `${line} if aws:RequestTag/hotswap:keys is hotswap/${stage}`,
     ),
@@ -100,6 +96,13 @@ const rollout = (stage: Stage, ...actions: string[]) =>
 
 const SENDS = "states:SendTaskSuccess"
 
+// Written once and read; no role of a stage may remove one.
+const toKeepCheckpoints = [
+  "s3:ListBucket on {Checkpoints1Bucket}",
+  ...each("{Checkpoints1Bucket}/*", "s3:GetObject", "s3:PutObject"),
+  ...each("{Checkpoints1Key}", "kms:GenerateDataKey", "kms:Decrypt"),
+]
+
 /** Every role and user of a stage's own stack. */
 const serviceOf = (stage: Stage): Record<string, string[]> => {
   const { toOpen, toMake } = tenantKeys(stage)
@@ -116,7 +119,7 @@ const serviceOf = (stage: Stage): Record<string, string[]> => {
     ],
     OutcomesRole: [...own("Outcomes", stage), ...rollout(stage, SENDS)],
     AdvanceRole: [...own("Advance", stage), ...rollout(stage, SENDS)],
-    RelayRole: [...own("Relay", stage), ...toMake, ...toRemove],
+    RelayRole: [...own("Relay", stage), ...toMake, ...toRemove, ...toKeepCheckpoints],
     NotifyRole: [...own("Notify", stage), ...toOpen],
     BackupRole: [
       ...own("Backup", stage),
@@ -197,6 +200,28 @@ describe.each(STAGES)("in the %s stage", (stage) => {
     )
     for (const name of namesOf(stage).filter((each) => each !== `Hotswap-${stage}`))
       expect(letIn(stacks.get(name)!), name).toEqual(name.endsWith("-data") ? [logs] : [])
+  })
+
+  test("no role of a stage may tag a key that a stack made, and so use it as a tenant's", () => {
+    const keys = namesOf(stage).flatMap((name) =>
+      Object.entries(stacks.get(name)!).filter(([, { Type }]) => Type === "AWS::KMS::Key"),
+    )
+    expect(keys.length).toBeGreaterThan(1)
+    for (const [id, { Properties = {} }] of keys) {
+      const { Statement } = Properties.KeyPolicy as { Statement: Record<string, unknown>[] }
+      const [denied, ...others] = Statement.filter(({ Effect }) => Effect === "Deny")
+      expect(others, id).toEqual([])
+      expect(denied, id).toMatchObject({
+        Action: ["kms:TagResource", "kms:UntagResource"],
+        Principal: { AWS: "*" },
+        Resource: "*",
+      })
+      expect(textOf((denied!.Condition as Record<string, unknown>).ArnLike), id).toContain("role/Hotswap-*")
+    }
+    // Their names are made by CloudFormation, from the stack's.
+    for (const name of namesOf(stage))
+      for (const [id, { Type, Properties = {} }] of Object.entries(stacks.get(name)!))
+        if (Type === "AWS::IAM::Role") expect(Properties, id).not.toHaveProperty("RoleName")
   })
 
   test("read and outcomes are behind URLs that take signed requests only, manage is not", () => {

@@ -44,8 +44,20 @@ test("a repository is one name of one owner: nothing that stands for several", (
   const { AllowedPattern, Default } = stacks.get("Hotswap-prod-pipeline")!.Parameters.Repository
   expect(Default).toBeUndefined()
   const pattern = new RegExp(AllowedPattern)
-  expect("an-owner/a.name_1").toMatch(pattern)
-  for (const wrong of ["*/name", "owner/*", "owner", "owner/name:ref", "owner/name/more", "owner/na?e", ""])
+  for (const right of ["an-owner/a.name_1", "an-owner@123456/a.name_1@456789"]) expect(right).toMatch(pattern)
+  for (const wrong of [
+    "*/name",
+    "owner/*",
+    "owner",
+    "owner/name:ref",
+    "owner/name/more",
+    "owner/na?e",
+    "owner@1/name",
+    "owner/name@2",
+    "owner@*/name@2",
+    "owner@1/name@*",
+    "",
+  ])
     expect(wrong).not.toMatch(pattern)
 })
 

@@ -48,7 +48,7 @@ describe.each(STAGES)("the %s stage", (stage) => {
       })
   })
 
-  test("wakes advance, relay and notify every minute, and never repeats a run that failed", () => {
+  test("wakes advance, relay and notify every minute, and never repeats a run that failed, nor a migration", () => {
     for (const name of ["Advance", "Relay", "Notify"])
       template(stage).hasResourceProperties("AWS::Events::Rule", {
         ScheduleExpression: "rate(1 minute)",
@@ -63,7 +63,7 @@ describe.each(STAGES)("the %s stage", (stage) => {
     template(stage).resourcePropertiesCountIs(
       "AWS::Lambda::EventInvokeConfig",
       { MaximumRetryAttempts: 0 },
-      4,
+      5,
     )
   })
 
@@ -170,7 +170,7 @@ describe("production", () => {
   test("keeps its logs and its key when the stack is deleted", () => {
     for (const type of ["AWS::Logs::LogGroup", "AWS::KMS::Key"])
       for (const resource of Object.values(template("prod").findResources(type)))
-        expect(resource.DeletionPolicy).toBe("Retain")
+        expect(resource.DeletionPolicy).toBe("RetainExceptOnCreate")
   })
 
   test("passes the AWS Solutions rules, with exceptions for what cannot be named", () => {

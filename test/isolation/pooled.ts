@@ -8,7 +8,8 @@ import { listAudit } from "../../db/queries/audit.ts"
 import { listChanges } from "../../db/queries/changes.ts"
 import { readPointer } from "../../db/queries/reading.ts"
 import { commitScope, loadScope } from "../../db/queries/scope.ts"
-import { withTenant } from "../../db/tenant.ts"
+import { askTenant, withTenant } from "../../db/tenant.ts"
+import { textQuery } from "../../db/text-query.ts"
 import { DEVELOPMENT, directCommit, key, makeTenant, tenantId } from "../db/fixtures.ts"
 import { type OpenTestDatabase, openTestDatabase } from "../support/database.ts"
 import { bouncerBinary, bouncerKeepsStatements, startBouncer } from "../support/pgbouncer.ts"
@@ -54,6 +55,8 @@ const othersIn = (text: string, own: string): string[] =>
 
 type Operation = (database: Database, tenant: string, nth: number) => Promise<string>
 
+const seenTenants = textQuery<{ tenant_id: string }>("select tenant_id from hotswap.tenants", [])
+
 /** Each returns as text whatever it got to see. */
 const OPERATIONS: readonly Operation[] = [
   async (database, tenant) => {
@@ -75,6 +78,14 @@ const OPERATIONS: readonly Operation[] = [
   },
   async (database, tenant) => JSON.stringify(await listChanges(database, tenantId(tenant), { limit: 50 })),
   async (database, tenant) => JSON.stringify(await listAudit(database, tenantId(tenant), { limit: 50 })),
+  // Asked together with the transaction's beginning.
+  (database, tenant) =>
+    askTenant(
+      database,
+      tenantId(tenant),
+      (tx) => Promise.all([tx.run(seenTenants, {}), tx.run(seenTenants, {})]),
+      async (tx, asked) => JSON.stringify([asked, await tx.run(seenTenants, {})]),
+    ),
   // An error of its own, in the middle.
   (database, tenant) =>
     withTenant(database, tenantId(tenant), async ({ db }) => {

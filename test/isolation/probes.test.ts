@@ -13,8 +13,8 @@ afterAll(async () => {
   await scene?.close()
 })
 
-test("every route, and every place in it where a name can stand, has its case", () => {
-  expect(withoutCase(probes.operations, scene.worker.routes)).toEqual([])
+test("every route, and every place in it where a name can stand, has its case", async () => {
+  expect(withoutCase(probes.operations, await scene.worker.routes())).toEqual([])
 })
 
 /** Tables that only restores, rollouts elsewhere, state machines and time fill: rows.test.ts has rows in them. */

@@ -73,7 +73,7 @@ export type Probes = Awaited<ReturnType<typeof createProbes>>
 /** The whole matrix over a scene, to be run or sampled. */
 export const createProbes = async (scene: Scene) => {
   const { worker, identities, names } = scene
-  const reference = openapiText(worker.openapi())
+  const reference = openapiText(await worker.routes())
   const operations = operationsOf(JSON.parse(reference))
   const recipes = operations.flatMap(recipesOf)
   const find = await createFinder(scene, reference)

@@ -272,7 +272,6 @@ export const createWorker = async (settings: Partial<World["platform"]["settings
   return {
     world,
     routes: manage.routes,
-    openapi: () => manage.app,
     ask,
     report,
     backUp,

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
+import { existsSync, readdirSync } from "node:fs"
 import { readFile, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { join } from "node:path"
@@ -13,7 +14,7 @@ const startInVain = async (
   args: string[] = [],
 ): Promise<{ code: number; lines: string[] }> => {
   const child = spawn(process.execPath, ["local/main.ts", ...args], {
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env },
     stdio: ["ignore", "ignore", "pipe"],
   })
   const said = child.stderr.toArray()
@@ -65,6 +66,44 @@ test("a second start on the same home says who has it and leaves that one alone"
   ])
   expect((await fetch(`${hotswap.url}/ready`)).status).toBe(200)
 })
+
+test.each(["/proc/none/home", join(import.meta.dirname, "start.test.ts")])(
+  "a home that cannot be is told at once, with what to do: %s",
+  async (impossible) => {
+    const { code, lines } = await startInVain({ HOTSWAP_HOME: impossible, PORT: "0" })
+    expect(code).toBe(1)
+    expect(lines).toEqual([
+      `hotswap: ${impossible} cannot be written to: choose another HOTSWAP_HOME, or change its owner`,
+    ])
+  },
+)
+
+test("Ctrl-C while it makes its first database, which reaches that as well, is told in one line", async () => {
+  const empty = await temporaryHome()
+  const child = spawn(process.execPath, ["local/main.ts"], {
+    env: {
+      PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+      HOTSWAP_HOME: empty,
+      PORT: "0",
+    },
+    stdio: ["ignore", "ignore", "pipe"],
+    detached: true,
+  })
+  const said = child.stderr.toArray()
+  const ended = once(child, "exit")
+  const postgres = join(empty, "postgres")
+  const isMaking = () =>
+    existsSync(postgres) &&
+    readdirSync(postgres).some((name) => existsSync(join(postgres, name, "PG_VERSION")))
+  await expect.poll(isMaking, { timeout: 30_000, interval: 5 }).toBe(true)
+  process.kill(-child.pid!, "SIGINT")
+  const [code] = await ended
+  // Where the database was quicker than the signal, it stops as it always does.
+  const line = code === 0 ? "" : "hotswap: stopped before it was ready\n"
+  expect(Buffer.concat(await said).toString()).toBe(line)
+  await removeHome(empty)
+}, 60_000)
 
 test("a port that is taken is told before anything is started", async () => {
   const taken = createServer().listen(0, "127.0.0.1")

@@ -128,6 +128,7 @@ test("npm passes SIGTERM on, ends with 0 itself, and leaves nothing running", as
     stdio: "ignore",
     env: {
       PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       HOME: home,
       HOTSWAP_HOME: home,
       PORT: `${edge}`,

@@ -28,6 +28,8 @@ export interface CloudflarePeer {
   failsNext(calls: number): void
   /** Requests to the site that still see the deployment before, after each one. */
   lags(requests: number): void
+  /** The next requests to the site find nobody to speak to, as before a host name has its certificate. */
+  hasNoCertificateFor(requests: number): void
   /** Runs before a deployment is answered. */
   onDeployed(hook: (shares: Record<string, number>) => void): void
   close(): Promise<void>
@@ -54,6 +56,7 @@ export const startCloudflare = async (): Promise<CloudflarePeer> => {
   let failures = 0
   let lag = 0
   let lagLeft = 0
+  let unheard = 0
   let served = 0
   let hook: (shares: Record<string, number>) => void = () => {}
   const account = createAccount((shares, asked) => {
@@ -100,6 +103,11 @@ export const startCloudflare = async (): Promise<CloudflarePeer> => {
   }
 
   const site = await listen((incoming, response) => {
+    if (unheard > 0) {
+      unheard -= 1
+      incoming.socket.destroy()
+      return
+    }
     const [name] = [...domains.values()]
     const script = name === undefined ? undefined : scripts.get(name)
     if (!name || !script) {
@@ -140,6 +148,9 @@ export const startCloudflare = async (): Promise<CloudflarePeer> => {
     },
     lags: (requests) => {
       lag = requests
+    },
+    hasNoCertificateFor: (requests) => {
+      unheard = requests
     },
     onDeployed: (next) => {
       hook = next

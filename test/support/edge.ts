@@ -85,6 +85,8 @@ export interface EdgeOptions {
   bindings?: Readonly<Record<string, string>>
   /** A Worker that every request passes on its way; it finds the edge as its binding `EDGE`. */
   before?: string
+  /** Gets what the Worker writes to its log, as it comes. */
+  onLog?: (text: string) => void
 }
 
 export interface RunningEdge {
@@ -140,7 +142,7 @@ const workerBefore = (script: string) => ({
 
 /** The Worker in real workerd, on a port of its own. */
 export const startEdge = async (options: EdgeOptions): Promise<RunningEdge> => {
-  const { cacheDirectory, kvDirectory, before } = options
+  const { cacheDirectory, kvDirectory, before, onLog } = options
   const edge = await edgeWorker(options)
   const miniflare = new Miniflare({
     workers: before === undefined ? [edge] : [workerBefore(before), edge],
@@ -148,8 +150,7 @@ export const startEdge = async (options: EdgeOptions): Promise<RunningEdge> => {
     log: new Log(LogLevel.NONE),
     // What it warns of is expected here.
     handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
-      stdout.resume()
-      stderr.resume()
+      for (const written of [stdout, stderr]) written.setEncoding("utf8").on("data", onLog ?? (() => {}))
     },
     ...(cacheDirectory ? { cachePersist: cacheDirectory } : {}),
     ...(kvDirectory ? { kvPersist: kvDirectory } : {}),

@@ -56,6 +56,8 @@ const takeTemporary = async (): Promise<() => Promise<void>> => {
   // Some tests run PostgreSQL as a user without rights: it may pass, and see nothing.
   await chmod(directory, 0o711)
   process.env.TMPDIR = directory
+  // Hundreds of processes load the same code: one compiles it for all of them.
+  process.env.NODE_COMPILE_CACHE = join(directory, "compiled")
   return async () => {
     if (before === undefined) delete process.env.TMPDIR
     else process.env.TMPDIR = before

@@ -55,6 +55,7 @@ export const startHotswap = async (
     stdio: ["ignore", "pipe", "pipe"],
     env: {
       PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       HOME: home,
       HOTSWAP_HOME: home,
       HOTSWAP_ADMIN_TOKEN: ADMIN_TOKEN,

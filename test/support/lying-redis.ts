@@ -16,7 +16,7 @@ export interface LyingRedis {
   lie(tenantId: string, lie: Lie | null): void
   /** Answers about this tenant that were not the truth. */
   lied(tenantId: string): number
-  /** Commands of this name that came, those about one tenant only if given. */
+  /** Commands of this name that came, those about one tenant only if given; without those for what comes along with another. */
   count(name: string, tenantId?: string): number
   close(): Promise<void>
 }
@@ -35,6 +35,8 @@ const tenantOf = (command: Command): string =>
   /^hotswap:\{([^}]+)\}/.exec(command.find((word) => word.startsWith("hotswap:{")) ?? "")?.[1] ?? ""
 
 const isPointer = (key: string): boolean => key.includes(":pointer:")
+/** The small view that was stored last, with its name before it. */
+const isLast = (key: string): boolean => key.includes(":last:")
 
 const halve = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(halve)
@@ -52,6 +54,9 @@ interface Memory {
   strangersPointer: string
 }
 
+const strangersText = (key: string, { strangersView: { id, text } }: Memory): unknown =>
+  isLast(key) ? `${id} ${text}` : [text]
+
 /** What is said of a key in the place of `truth`. */
 const spoken = (lie: Lie, [name, key = ""]: Command, truth: unknown, memory: Memory): unknown => {
   if (!READS.includes(name!)) return truth
@@ -62,9 +67,9 @@ const spoken = (lie: Lie, [name, key = ""]: Command, truth: unknown, memory: Mem
     case "truncated":
       return halve(truth)
     case "foreign":
-      return isPointer(key) ? memory.strangersPointer : [memory.strangersView.text]
+      return isPointer(key) ? memory.strangersPointer : strangersText(key, memory)
     case "forged":
-      if (!isPointer(key)) return [memory.strangersView.text]
+      if (!isPointer(key)) return strangersText(key, memory)
       return String(truth).replace(/"stable":"[^"]+"/, `"stable":"${memory.strangersView.id}"`)
     default:
       return truth
@@ -75,7 +80,7 @@ const noteWritten = (memory: Memory, [name, ...words]: Command): void => {
   const [key, text] = name === "EVAL" ? words.slice(2) : words
   if (key === undefined || text === undefined || !["EVAL", "SET"].includes(name!)) return
   if (isPointer(key) && !memory.first.has(key)) memory.first.set(key, text)
-  if (!key.startsWith(`hotswap:{${STRANGER}}`)) return
+  if (!key.startsWith(`hotswap:{${STRANGER}}`) || isLast(key)) return
   if (!isPointer(key) && text !== "{}")
     memory.strangersView = { id: key.slice(key.lastIndexOf(":") + 1), text }
   else if (isPointer(key) && text.includes(memory.strangersView.id)) memory.strangersPointer = text
@@ -136,8 +141,12 @@ export const startLyingRedis = async (front: { url: string; token: string }): Pr
     },
     lied: (tenantId) => lied.get(tenantId) ?? 0,
     count: (name, tenantId) =>
-      seen.filter((command) => command[0] === name && (tenantId ?? tenantOf(command)) === tenantOf(command))
-        .length,
+      seen.filter(
+        (command) =>
+          command[0] === name &&
+          !isLast(command[1] ?? "") &&
+          (tenantId ?? tenantOf(command)) === tenantOf(command),
+      ).length,
     close: async () => {
       const closed = once(server, "close")
       server.close()

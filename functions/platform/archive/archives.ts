@@ -1,10 +1,4 @@
-import type {
-  ArchivedTable,
-  ArchiveHeader,
-  ArchivePart,
-  Manifest,
-  WrappedArchiveKey,
-} from "../../../core/backup/manifest.ts"
+import type { ArchivedTable, ArchiveHeader, ArchivePart, Manifest } from "../../../core/backup/manifest.ts"
 import { ARCHIVE_LIMITS, isBackupId, isPartId } from "../../../core/backup/manifest-format.ts"
 import { Refusal } from "../../../core/errors.ts"
 import { PLATFORM, type ScopeId } from "../../../core/ids.ts"
@@ -12,6 +6,7 @@ import type { JobProgress } from "../../../core/job/job.ts"
 import { type BlobStore, blobNames, type Removal } from "../blob-store.ts"
 import type { KeyRing } from "../keys/key-ring.ts"
 import { putManifest } from "./keeping.ts"
+import type { ArchiveKeys, KeptArchiveKey } from "./key-opening.ts"
 import { ARCHIVE_ROOT, archiveName, archivesFolder, lastWord, partName, partsFolder } from "./names.ts"
 import { openPart } from "./part.ts"
 import { openArchive } from "./reading.ts"
@@ -32,6 +27,10 @@ export interface ArchiveToWrite extends Omit<Manifest, "format" | "partsKey" | "
   tables: AsyncIterable<TableSource | ArchivedTable> | Iterable<TableSource | ArchivedTable>
   /** One that can be built on ({@link Archives.canBuildOn}): parts it names are not written, nor looked at, again. */
   previous?: Manifest | null
+  /** Nobody has begun to write it before. */
+  isNew?: boolean
+  /** The scope's archive key, as whoever asks has just read it; it is looked up if not. */
+  key?: KeptArchiveKey
   /** After each part: `parts`, `rows` and `bytes` so far. */
   onPart?(done: JobProgress): Promise<void> | void
   signal?: AbortSignal
@@ -43,20 +42,6 @@ export interface WrittenArchive {
   hash: string
   /** What was not stored before. */
   writtenBytes: number
-}
-
-/** What opens archives and seals them. */
-export interface ArchiveKeys {
-  /** The key that archives of the scope are sealed with now; the first time, one is made. Throws Refusal SECRET_SHREDDED. */
-  forWriting(source: ScopeId): Promise<{ key: Uint8Array; wrapped: WrappedArchiveKey }>
-  /** Throws Refusal ARCHIVE_KEY_UNKNOWN, SECRET_SHREDDED or SECRET_KEYS_UNAVAILABLE. */
-  opened(source: ScopeId, wrapped: WrappedArchiveKey): Promise<OpenedKey>
-}
-
-export interface OpenedKey {
-  key: Uint8Array
-  /** Where it came from elsewhere: unwraps the data keys in it, which the ring here does not. */
-  unwrap?: KeyRing["unwrap"]
 }
 
 /** A manifest that was opened, found to be whole and in order. */
@@ -198,9 +183,9 @@ export const createArchives = (parts: { blobs: BlobStore; keys: ArchiveKeys; roo
     async write(archive) {
       const { source, backupId, signal } = archive
       const name = archiveName(root, source, backupId)
-      const before = await stored(source, backupId)
+      const before = archive.isNew ? null : await stored(source, backupId)
       if (before) return { manifest: before.manifest, hash: before.hash, writtenBytes: 0 }
-      const { key, wrapped } = await keys.forWriting(source)
+      const { key, wrapped } = await keys.forWriting(source, archive.key)
       const sub = subKeys(key, source)
       if (archive.previous && archive.previous.partsKey !== sub.id)
         throw new Error(`the keys of ${source} were rotated since it was looked at what can be taken over`)

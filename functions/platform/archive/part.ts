@@ -1,4 +1,5 @@
 import type { ArchivePart } from "../../../core/backup/manifest.ts"
+import { ARCHIVE_LIMITS } from "../../../core/backup/manifest-format.ts"
 import { Refusal } from "../../../core/errors.ts"
 import type { ScopeId } from "../../../core/ids.ts"
 import { NotOpened, open, seal } from "../keys/sealing.ts"
@@ -19,7 +20,10 @@ export const sealPart = async (
   return sealed
 }
 
-/** Its plain bytes, held to all that the manifest says of them. Throws Refusal ARCHIVE_DAMAGED, which begins with `where`. */
+/**
+ * Its plain bytes, held to all that the manifest says of them. How many bytes it was packed in when the manifest was written is not: one
+ * that was damaged and written anew, by another version of zstd, is the same part. Throws Refusal ARCHIVE_DAMAGED, which begins with `where`.
+ */
 export const openPart = async (
   keys: SubKeys,
   source: ScopeId,
@@ -30,8 +34,9 @@ export const openPart = async (
 ): Promise<Uint8Array> => {
   const damaged = (what: string, cause?: unknown): Refusal =>
     new Refusal("ARCHIVE_DAMAGED", `${where} ${what}.`, { cause })
-  if (sealed.length !== part.packedBytes)
-    throw damaged(`has ${sealed.length} bytes where the manifest says ${part.packedBytes}`)
+  const { partBytes, sealBytes, ratio } = ARCHIVE_LIMITS
+  if (sealed.length > partBytes + sealBytes || part.plainBytes > sealed.length * ratio)
+    throw damaged(`has ${sealed.length} bytes, as no part of ${part.plainBytes} plain ones has`)
   const packed = unseal(sealed)
   if (packed === null)
     throw damaged("does not open: it was altered, or sealed for another archive, tenant or name")

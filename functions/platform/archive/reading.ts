@@ -34,7 +34,7 @@ export const openArchive = ({ blobs, root, home }: Home, opened: OpenedManifest)
       if (last?.copy !== copy) last = { copy, packed: unsealPart(keys, header.source, part.id, copy) }
       return last.packed
     }
-    const isWhole = (copy: Uint8Array) => copy.length === part.packedBytes && unseal(copy) !== null
+    const isWhole = (copy: Uint8Array) => unseal(copy) !== null
     const sealed = await blobs.get(partName(root, home, part.id), isWhole)
     if (sealed === null) throw damaged(`${where} is not in the store.`)
     return await openPart(keys, header.source, part, sealed, where, unseal)

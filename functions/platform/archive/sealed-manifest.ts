@@ -3,7 +3,8 @@ import { ARCHIVE_LIMITS, parseArchiveHeader, parseManifest } from "../../../core
 import { Refusal } from "../../../core/errors.ts"
 import { framed } from "../../../core/secret/place.ts"
 import { open, seal } from "../keys/sealing.ts"
-import type { ArchiveKeys, OpenManifest } from "./archives.ts"
+import type { OpenManifest } from "./archives.ts"
+import type { ArchiveKeys } from "./key-opening.ts"
 import { pack, unpack } from "./packing.ts"
 import { hashOf, type SubKeys, subKeys } from "./sub-keys.ts"
 

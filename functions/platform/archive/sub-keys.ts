@@ -19,8 +19,19 @@ export interface SubKeys {
 
 const ID_BYTES = 16
 
+/** As long as somebody has the key itself. A key is one scope's. */
+const known = new WeakMap<Uint8Array, { source: ScopeId; keys: SubKeys }>()
+
 /** HKDF (RFC 5869) with SHA-256, without a salt, as the key is random. */
 export const subKeys = (key: Uint8Array, source: ScopeId): SubKeys => {
+  const found = known.get(key)
+  if (found?.source === source) return found.keys
+  const keys = derivedKeys(key, source)
+  known.set(key, { source, keys })
+  return keys
+}
+
+const derivedKeys = (key: Uint8Array, source: ScopeId): SubKeys => {
   const derived = (purpose: string): Uint8Array =>
     new Uint8Array(hkdfSync("sha256", key, "", framed("hotswap archive 1", purpose, source), KEY_BYTES))
   return {

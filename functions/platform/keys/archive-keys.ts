@@ -5,7 +5,7 @@ import type { ScopeId } from "../../../core/ids.ts"
 import { BACKUPS } from "../../../core/secret/place.ts"
 import type { Database } from "../../../db/client.ts"
 import { findDataKey, insertDataKey } from "../../../db/queries/secrets.ts"
-import type { ArchiveKeys, OpenedKey } from "../archive/archives.ts"
+import type { ArchiveKeys, OpenedKey } from "../archive/key-opening.ts"
 import type { Clock } from "../clock.ts"
 import { createLru } from "../lru.ts"
 import type { KeyRing } from "./key-ring.ts"
@@ -59,8 +59,8 @@ export const archiveKeys = (parts: {
   }
 
   return {
-    async forWriting(source) {
-      const { generation, wrapped, wrappedBy } = await latest(source)
+    async forWriting(source, kept) {
+      const { generation, wrapped, wrappedBy } = kept ?? (await latest(source))
       if (wrapped === null) throw new Refusal("SECRET_SHREDDED", `The keys of "${source}" were destroyed.`)
       const bytes = Buffer.from(wrapped)
       const key = await unwrapped(source, { generation, bytes, by: wrappedBy })

@@ -1,5 +1,6 @@
 import { BACKUP_COMMANDS } from "./backup-commands.ts"
 import { type Command, helpOf, parsedFor, type Run, readers, usageOf } from "./command.ts"
+import { CONFIG_COMMANDS } from "./config-commands.ts"
 import { Failure, oneLine, wrongUsage } from "./failure.ts"
 import { HAND_OVER_COMMANDS } from "./hand-over.ts"
 import { JOB_COMMANDS } from "./job-commands.ts"
@@ -9,6 +10,7 @@ import { progressLine, type Terminal } from "./terminal.ts"
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
+  ...CONFIG_COMMANDS,
   ...BACKUP_COMMANDS,
   ...RESTORE_COMMANDS,
   ...HAND_OVER_COMMANDS,
@@ -18,10 +20,11 @@ export const COMMANDS: readonly Command[] = [
 const overview = (): string => {
   const width = Math.max(...COMMANDS.map(({ name, words }) => [name, ...words].join(" ").length))
   const lines = COMMANDS.map(
-    ({ name, words, about }) => `  ${[name, ...words].join(" ").padEnd(width)}  ${about.split(/[;:.]/)[0]}`,
+    ({ name, words, about }) =>
+      `  ${[name, ...words].join(" ").padEnd(width)}  ${about.split(/[;:.](?=\s|$)/)[0]}`,
   )
   return [
-    "hotswap <command>: archives, restores and moves tenants of a Hotswap deployment",
+    "hotswap <command>: configuration as files, and archives of tenants, restored and moved",
     "",
     ...lines,
     "",

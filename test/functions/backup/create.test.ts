@@ -85,14 +85,24 @@ describe("a backup", () => {
     await fill(world, "idle")
     const first = await backUp("idle")
     const files = (await written(archiving.folders[0]!)).length
+    let transactions = 0
+    const db: Database = {
+      ...archiving.db,
+      transaction: (...given) => {
+        transactions += 1
+        return archiving.db.transaction(...given)
+      },
+    }
     // What rows are read through is not there.
     const bulk = { transaction: () => Promise.reject(new Error("rows are read")) }
     const wish = { backupId: systemIds.uuid(), jobId: systemIds.uuid(), includeEmptyTables: true }
     const second = (await createArchive(
-      { ...archiving, bulk: bulk as unknown as Database },
+      { ...archiving, db, bulk: bulk as unknown as Database },
       { ...wish, scope: "idle" as ScopeId, origin: "scheduled", by: SCHEDULE_OWNER },
       UNDISTURBED,
     )) as BackupRow
+    expect(transactions).toBe(2)
+    expect(second).toEqual(await findBackup(world.app, "idle" as ScopeId, second.backupId))
     expect(second).toMatchObject({
       fingerprint: first.fingerprint,
       rowCounts: first.rowCounts,

@@ -253,9 +253,17 @@ describe("archives that the database has lost", () => {
     await world.owner`delete from hotswap.backups where tenant_id = ${tenant}`
     const own = randomUUID()
     await forge(PLATFORM, own)
+    // As if it had been taken in, later than all there is: whoever looks for a tenant's latest would restore it.
+    const planted = randomUUID()
+    await forge(tenant, planted)
+    for (const name of await namesIn(`backups/${tenant}`)) {
+      const bytes = (await platform.blobs.get(name))!
+      await platform.blobs.putOnce(name.replace(`/${tenant}/`, `/${PLATFORM}/`), bytes)
+    }
     for (const [home, told] of [
       [tenant, good],
       [PLATFORM, own],
+      [PLATFORM, planted],
     ] as const) {
       const { unopened } = await attempt(adoptWork({ ...platform, archives: taking }), {
         scope: PLATFORM,
@@ -267,8 +275,26 @@ describe("archives that the database has lost", () => {
       )
     }
     expect(await world.backups(tenant)).toEqual([])
+    expect(await world.owner`select from hotswap.backups where source = ${tenant}`).toEqual([])
     for (const home of [tenant, PLATFORM])
       for (const name of await namesIn(`backups/${home}`)) await platform.blobs.remove(name)
+  })
+
+  test("are left alone where their tenant was deleted, and another process still knows its key", async () => {
+    const { backupId } = await world.backUp(tenant)
+    await world.owner.begin(async (sql) => {
+      await sql`set local session_replication_role = replica`
+      await sql`delete from hotswap.backups where tenant_id = ${tenant}`
+      await sql`delete from hotswap.tenants where tenant_id = ${tenant}`
+    })
+    const gone = world.owner`insert into hotswap.erasures (tenant_id, requested_by, due_at)
+      values (${tenant}, 'somebody', now() + interval '1 day')`
+    await gone
+    expect(await adopt(tenant)).toMatchObject({
+      adopted: 0,
+      unopened: [{ backupId: backupIdOf(tenant, backupId), code: "SECRET_SHREDDED" }],
+    })
+    expect(await world.owner`select from hotswap.backups where source = ${tenant}`).toEqual([])
   })
 
   test("are left alone where a part is missing, which is told", async () => {

@@ -99,6 +99,21 @@ test("headers of one hop and claims about the hops before are dropped", async ()
     expect(arrived, name).not.toHaveProperty(name)
 })
 
+test("a client that asks before it sends, as curl does from a megabyte on, is answered like any other", async () => {
+  const { hostname, port } = new URL(edge.url)
+  const body = "x".repeat(1_200_000)
+  const status = await new Promise<number | undefined>((resolve, reject) => {
+    const headers = { expect: "100-continue", "content-length": String(body.length) }
+    const request = httpRequest({ method: "POST", hostname, port, path: "/large", headers }, (response) =>
+      response.resume().on("end", () => resolve(response.statusCode)),
+    )
+    // Like curl, it does not wait for ever to be asked for the body.
+    request.on("error", reject).end(body)
+  })
+  const arrived = manage.calls.at(-1)!
+  expect([status, arrived.path, arrived.body === body]).toEqual([200, "/large", true])
+})
+
 test("the origin is told who calls as Cloudflare says it, whatever the caller says", async () => {
   await edge.get("/who", "hs_x", { headers: { "cf-connecting-ip": "203.0.113.9" } })
   expect(manage.calls.at(-1)!.headers["hotswap-client"]).toBe("203.0.113.9")

@@ -206,6 +206,7 @@ describe("what only the origin answers", () => {
     "?key=a&key=b",
     "?key=%20",
     "?targetingKey=%ff",
+    "?asof=2026-01-01T00:00:00Z",
   ])("%s is forwarded, each time", async (query) => {
     const path = `/api/v1/configs/tenant/odd${query}`
     for (let i = 0; i < 2; i++)

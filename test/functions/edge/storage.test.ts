@@ -90,6 +90,17 @@ describe("what is stored", () => {
     expect(all).toContain("https://cache.hotswap.internal/1/pointer/stored/Production")
   })
 
+  test("is what somebody was told of, too, once he has it", async () => {
+    origin.says({ tenantId: "told", revision: "1.0.0.1" })
+    await read("told")
+    origin.says({ tenantId: "told", revision: "1.0.0.2", configs: { a: "moved-7f3a" } })
+    const answer = await read("told", { "hotswap-at-least": "1.0.0.2" })
+    expect(await answer.json()).toMatchObject({ revision: "1.0.0.2", configs: { a: "moved-7f3a" } })
+    const kept = async () => (await edge.lastKnownGood()).get("told/Production")
+    await expect.poll(kept, PATIENTLY).toMatch(/"revision":"1\.0\.0\.2".*moved-7f3a/s)
+    await expect.poll(stored, PATIENTLY).toMatch(/"document":\{[^\n]*"revision":"1\.0\.0\.2"/)
+  })
+
   test("no call but the two internal ones is answered from a store", async () => {
     for (let i = 1; i <= 3; i++) {
       await edge.get("/api/v1/tenants", "hs_x")

@@ -4,7 +4,7 @@ import { Refusal } from "../../../core/errors.ts"
 import { type App, createApp, functionUrlHandler } from "../../../functions/http/app.ts"
 import type { Door } from "../../../functions/http/auth.ts"
 import { decodeCursor, encodeCursor } from "../../../functions/http/cursor.ts"
-import { json, route } from "../../../functions/http/route.ts"
+import { json, type Route, route } from "../../../functions/http/route.ts"
 import { hashToken } from "../../../functions/http/tokens.ts"
 import { CONTEXT, eventOf } from "../manage/world.ts"
 
@@ -179,6 +179,43 @@ test("a route of no action starts only if it is known to be public, and none sta
   expect(() => appOf({ ...echo, action: "tenant.fly" as never })).toThrow("POST /echo is neither")
   expect(() => appOf({ ...echo, action: "__proto__" as never })).toThrow("POST /echo is neither")
   expect(() => appOf(echo, echo)).toThrow("POST /echo is declared twice")
+})
+
+describe("a route that is loaded when it is first asked for", () => {
+  const later = (load: () => Promise<Route>) => ({ method: "POST", path: "/echo", load })
+  const ask = (app: App) => app.request("/echo", { method: "POST", headers: AUTHORISED, body: '{"value":1}' })
+
+  test("answers as any other, all who ask at once too, and nobody loads it before", async () => {
+    let loads = 0
+    const app = appOf(
+      later(async () => {
+        loads++
+        return echo
+      }),
+    )
+    expect((await app.request("/echo")).status).toBe(405)
+    expect((await app.request("/elsewhere")).status).toBe(404)
+    expect(loads).toBe(0)
+    const answers = await Promise.all([ask(app), ask(app)])
+    expect(await Promise.all(answers.map((answer) => answer.json()))).toEqual([1, 1])
+  })
+
+  test("is tried again by the next to ask where it could not be loaded", async () => {
+    let loads = 0
+    const app = appOf(
+      later(async () => {
+        if (++loads === 1) throw new Error("there is no such file")
+        return echo
+      }),
+    )
+    expect(await (await ask(app)).json()).toMatchObject({ code: "INTERNAL" })
+    expect(await (await ask(app)).json()).toBe(1)
+  })
+
+  test("answers nobody where it is neither in the table of permissions nor public", async () => {
+    const secret = { ...echo, action: null, handle: async () => json(200, "told") }
+    expect(await (await ask(appOf(later(async () => secret)))).json()).toMatchObject({ code: "INTERNAL" })
+  })
 })
 
 describe("web pages", () => {

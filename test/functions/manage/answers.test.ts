@@ -24,7 +24,7 @@ afterAll(async () => {
 interface Reply {
   content?: Record<string, { schema: object }>
 }
-const reference = JSON.parse(currentOpenapi()) as {
+const reference = JSON.parse(await currentOpenapi()) as {
   paths: Record<string, Record<string, { responses: Record<string, Reply> }>>
 }
 const ajv = new Ajv2020({ strict: false, allErrors: true })

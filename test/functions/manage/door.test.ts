@@ -41,13 +41,13 @@ describe("a tenant that a token may not see is answered byte for byte as one tha
     }
   })
 
-  test("every route that is about one tenant is among these", () => {
+  test("every route that is about one tenant is among these", async () => {
     const sent = ROUTES_OF_A_TENANT.map(([method, path]) => `${method} ${path("acme").split("?")[0]}`)
     const isSent = ({ method, path }: Route): boolean => {
       const form = new RegExp(`^${method.toUpperCase()} ${path.replaceAll(/\{\w+\}/g, "[^/]+")}$`)
       return sent.some((one) => form.test(one))
     }
-    const about = world.manage.routes.filter(
+    const about = (await world.manage.routes()).filter(
       ({ action, reference }) => action !== null && !ELSEWHERE.has(reference.operationId ?? ""),
     )
     expect(about.filter((route) => !isSent(route)).map(({ method, path }) => `${method} ${path}`)).toEqual([])
@@ -67,14 +67,14 @@ describe("each role may do what the table of permissions says, and nothing else"
     }
   })
 
-  test("and every action that a route takes is among these", () => {
-    const taken = new Set(world.manage.routes.flatMap(({ action }) => action ?? []))
+  test("and every action that a route takes is among these", async () => {
+    const taken = new Set((await world.manage.routes()).flatMap(({ action }) => action ?? []))
     const sent = new Set(SAMPLE.map(([action]) => action))
     expect([...taken].filter((action) => !sent.has(action))).toEqual([])
   })
 
-  test("no action stands in the table that nothing takes", () => {
-    const taken = new Set<string>(world.manage.routes.flatMap(({ action }) => action ?? []))
+  test("no action stands in the table that nothing takes", async () => {
+    const taken = new Set<string>((await world.manage.routes()).flatMap(({ action }) => action ?? []))
     // Of the functions that read and hear clients, and of what the platform alone may set or ask for.
     for (const action of [
       "view.read",
@@ -214,6 +214,8 @@ describe("the door", () => {
   test("tells a page of every refusal there is", async () => {
     const { text } = await world.call("GET", "/docs/errors", { token: null })
     expect(text).toContain('id="VERSION_STALE"')
+    expect(text).toContain("Each entry of <code>errors</code> names a field")
+    expect(text).not.toContain("`")
   })
 
   test("sends nothing that a browser would run from elsewhere, or keep", async () => {

@@ -258,6 +258,37 @@ test("without Redis a caller is told that nothing is known; a limit that is none
   }
 })
 
+describe("quotas of a tenant's record", () => {
+  const patch = (of: { tenantId: string }, body: Record<string, unknown>) =>
+    world.call("PATCH", `/api/v1/tenants/${of.tenantId}`, { body })
+
+  test("limit what is called so: after the configs, before nothing but a lock, and in every environment", async () => {
+    const acme = await tenant("Enterprise")
+    await must(patch(acme, { quotas: { command: 2, export: { max: 1, windowMs: 1_000 }, seats: 40 } }), 200)
+    for (const environment of ["Staging", "Production"])
+      expect(await listed(acme, environment)).toMatchObject({ command: [2, "record"], export: [1, "record"] })
+    expect(await listed(acme, "Staging")).not.toHaveProperty("seats")
+    await must(acme.consume("command", 2), 200)
+    await must(acme.consume("command"), 429)
+    await must(write(acme.tenantId, "limit.export", { max: 20, windowMs: 60_000 }), 201)
+    await must(write(acme.tenantId, "limit.command", { max: 30, windowMs: 60_000 }, { locked: true }), 201)
+    expect(await listed(acme, "Staging")).toMatchObject({ command: [30, "tenant"], export: [1, "record"] })
+  })
+
+  test("that cannot be counted are refused by name, and alter nothing", async () => {
+    const acme = await tenant("Free")
+    for (const command of ["5", -2, 1.5, { max: 5 }, null]) {
+      const { status, body } = await patch(acme, { quotas: { command, seats: "any" } })
+      expect([status, body.code, body.errors], JSON.stringify(command)).toMatchObject([
+        422,
+        "LIMIT_INVALID",
+        [{ path: "/quotas/command" }],
+      ])
+    }
+    expect((await listed(acme, "Staging")).command).toEqual([10, "default"])
+  })
+})
+
 describe("features", () => {
   test("are the tier's, then what the layers' configs say, then the tenant's own record", async () => {
     const acme = await tenant("Pro")

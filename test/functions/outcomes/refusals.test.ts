@@ -144,9 +144,9 @@ test("what is not a batch of reports is refused, field by field", async () => {
     expect(answer.body.errors.map((error) => error.path)).toEqual([path])
   }
   const { ok: _, ...incomplete } = report
-  expect((await refused(rollout.reader, { reports: [incomplete] }, "BODY_INVALID")).body.errors).toEqual([
-    { path: "/reports/0/ok", message: "It is a whole number from 0 to 1000000." },
-  ])
+  const { body } = await refused(rollout.reader, { reports: [incomplete] }, "BODY_INVALID")
+  expect(body.errors).toEqual([{ path: "/reports/0/ok", message: "It is a whole number from 0 to 1000000." }])
+  expect(body).toMatchObject({ detail: "/reports/0/ok: It is a whole number from 0 to 1000000." })
 })
 
 test("another method or path is none of its business", async () => {

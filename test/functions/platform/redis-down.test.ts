@@ -50,7 +50,8 @@ const front = async (behaviour: Behaviour) => {
   return { state, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
-const cacheOver = (url: string, sender: typeof restSender, deadlineMs = 50) => {
+/** Until then a request has arrived on a busy machine, too. */
+const cacheOver = (url: string, sender: typeof restSender, deadlineMs = 250) => {
   const clock = handClock()
   const log = silentLog()
   const background = createBackground(log)

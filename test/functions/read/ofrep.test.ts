@@ -3,7 +3,7 @@ import { DEFAULT_ENVIRONMENTS } from "../../../core/environment.ts"
 import { readTicket } from "../../../core/flag/stream-ticket.ts"
 import type { TenantId } from "../../../core/ids.ts"
 import { createTicketSigner } from "../../../functions/edge/ticket-signer.ts"
-import { ACME, ADMIN_TOKEN, acmeWorld, EDGE_SECRET, jsonOf } from "./world.ts"
+import { ACME, ADMIN_TOKEN, acmeWorld, EDGE_SECRET, jsonOf, NEXT_EDGE_SECRET } from "./world.ts"
 
 const FLAGS = "/ofrep/v1/evaluate/flags"
 const OTHER = "other-corp" as TenantId
@@ -131,6 +131,16 @@ describe("a ticket for the stream", () => {
       expiresAtSeconds: nowSeconds + 60,
     })
     expect(ticket!.tokenId).toMatch(/^acme-corp:tok_/)
+  })
+
+  test("is one that the edge which asked can check, while its secret is renewed", async () => {
+    const world = flagWorld()
+    const reader = await world.reader()
+    for (const secret of [EDGE_SECRET, NEXT_EDGE_SECRET]) {
+      const { told } = await world.post(FLAGS, reader, { ...throughEdge, "hotswap-edge": secret })
+      const text = new URL(told.eventStreams[0].url).searchParams.get("ticket")!
+      expect(await readTicket(text, createTicketSigner(secret), DEFAULT_ENVIRONMENTS)).not.toBeNull()
+    }
   })
 
   test("is handed out to nobody whose token the edge could not look up, and nowhere but there", async () => {

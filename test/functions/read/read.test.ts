@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest"
 import type { ChangeId, TenantId } from "../../../core/ids.ts"
 import { tierScope } from "../../../core/ids.ts"
 import { getsCandidate } from "../../../core/release/bucket.ts"
+import { createPublisher } from "../../../functions/platform/publish.ts"
 import { REMEMBERED_MS } from "../../../functions/read/external-ids.ts"
 import { ACME, ADMIN_TOKEN, acmeWorld, EDGE_SECRET, jsonOf, STAGING, VIEW } from "./world.ts"
 
@@ -197,6 +198,8 @@ describe("refusals", () => {
     ["environment=Staging&environment=Staging", [400, "QUERY_INVALID"]],
     ["environment=%zz", [400, "QUERY_INVALID"]],
     ["targetingKey=", [400, "QUERY_INVALID"]],
+    ["targeting_key=a", [400, "QUERY_INVALID"]],
+    ["asof=2026-01-01T00:00:00Z", [400, "QUERY_INVALID"]],
     ["arms=one", [400, "QUERY_INVALID"]],
     ["detail=some", [400, "QUERY_INVALID"]],
     ["key=%20", [400, "KEY_INVALID"]],
@@ -350,6 +353,19 @@ describe("the internal routes", () => {
     expect(await revision("?atLeast=0.0.0.2")).toBe("0.0.0.2")
     expect(await revision("?atLeast=0.0.0.99")).toBe("0.0.0.2")
     expect(await revision("?atLeast=the+latest")).toBe("0.0.0.2")
+  })
+
+  test("ask Redis once for who was told of a move, and PostgreSQL not at all", async () => {
+    const world = acmeWorld()
+    const ask = async (query: string) => jsonOf(await world.call(`${pointerPath}${query}`, undefined, edge))
+    const { stable } = await ask("")
+    await world.background.settled()
+    world.database.move(ACME, { "limit.b": 8 })
+    await createPublisher(world.platform).publish(ACME, STAGING)
+    const [commands, questions] = [world.database.commands, world.cache.commands]
+    const told = await ask(`?atLeast=0.0.0.2&has=${stable}`)
+    expect(Object.values(told.views)).toEqual(['{"limit.b":8}'])
+    expect([world.database.commands - commands, world.cache.commands - questions]).toEqual([0, 1])
   })
 
   test("look past what is in memory for who wants to know how it is now", async () => {

@@ -32,6 +32,8 @@ export const STAGING = "Staging" as Environment
 export const ACME = "acme-corp" as TenantId
 export const ADMIN_TOKEN = "the-start-up-token-of-a-test"
 export const EDGE_SECRET = "the-secret-of-the-edge-of-a-test"
+/** What it is being replaced by. */
+export const NEXT_EDGE_SECRET = "the-next-secret-of-that-edge"
 
 const { publicKey, privateKey } = generateKeyPairSync("ed25519")
 const KEY = { kid: "test", alg: "EdDSA" }
@@ -256,7 +258,7 @@ const readWorld = (options: { cache?: CachePort } = {}) => {
     tokenUses: createTokenUses({ clock, log, background, send: null }),
     settings: {
       readerPublicKeys: READER_PUBLIC_KEYS,
-      edgeSecret: EDGE_SECRET,
+      edgeSecret: `${NEXT_EDGE_SECRET},${EDGE_SECRET}`,
       adminTokenHash: hashToken(ADMIN_TOKEN),
       environments: DEFAULT_ENVIRONMENTS,
       cacheTtlSeconds: 300,

@@ -6,13 +6,13 @@ import type { Manifest } from "../../../../core/backup/manifest.ts"
 import { sha256Bytes } from "../../../../core/hash.ts"
 import type { ScopeId } from "../../../../core/ids.ts"
 import {
-  type ArchiveKeys,
   type Archives,
   type ArchiveToWrite,
   createArchives,
   type OpenArchive,
   type TableSource,
 } from "../../../../functions/platform/archive/archives.ts"
+import type { ArchiveKeys } from "../../../../functions/platform/archive/key-opening.ts"
 import type { BlobStore } from "../../../../functions/platform/blob-store.ts"
 import { diskBlobStore } from "../../../../functions/platform/blob-store-disk.ts"
 import { archiveKeys } from "../../../../functions/platform/keys/archive-keys.ts"
