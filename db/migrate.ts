@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url"
 import { drizzle } from "drizzle-orm/postgres-js"
 import { migrate as applyMigrations } from "drizzle-orm/postgres-js/migrator"
 import postgres from "postgres"
+import { scramVerifier } from "./scram.ts"
 
 const MIGRATIONS = fileURLToPath(new URL("./migrations", import.meta.url))
 /** Any number, as long as nothing else in the database locks it. */
@@ -117,7 +118,8 @@ const ensureRole = async (sql: postgres.Sql, role: string, password: string) => 
     )
   const verb = found ? "alter" : "create"
   const template = `${verb} role %I ${ATTRIBUTES} password %L`
-  const [quoted] = await sql`select format(${template}::text, ${role}::text, ${password}::text) as statement`
+  const verifier = scramVerifier(password)
+  const [quoted] = await sql`select format(${template}::text, ${role}::text, ${verifier}::text) as statement`
   await sql.unsafe(quoted?.statement as string)
   for (const [name, value] of Object.entries(KEEPALIVES))
     await sql.unsafe(`alter role ${role} set ${name} = ${value}`)

@@ -51,8 +51,11 @@ export const composeFunctions = (
     backup: composeBackup(variables, { log: log("backup") }),
   }
   const read = { handler: createRead(platforms.read), timeoutMs: READ_TIMEOUT_MS, streams: true as const }
+  const managing = createManage(platforms.manage)
+  // Nobody pays for how long this process takes to start, so that the first to ask for a route need not wait for it.
+  managing.routes().catch((error) => log("manage").error("a route cannot be loaded", { error }))
   const manage = {
-    handler: createManage(platforms.manage).handler,
+    handler: managing.handler,
     timeoutMs: MANAGE_TIMEOUT_MS,
     streams: true as const,
   }

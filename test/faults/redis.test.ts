@@ -13,6 +13,8 @@ import { startWorld, type World } from "./world.ts"
 const LIES: readonly Lie[] = ["older", "truncated", "foreign", "forged", "forgetful", "mute"]
 /** Where nothing was read yet, so that nothing is in the memory of any function. */
 const COLD = ["QA", "Staging", "Production"]
+/** Where everybody is busy, a deadline of 150 ms passes now and then, and Redis is left alone for a while. */
+const ASKED_AGAIN = { ...MOVING_BOUND, timeout: 60_000 }
 const TAKEN = { status: 200, code: undefined }
 
 let world: World
@@ -43,12 +45,12 @@ test("whatever Redis says of a tenant, what is read of it is its own, and of now
       .poll(async () => {
         expect(await read(world.hotswap.originUrl)).toMatchObject({ value: tenant.acknowledged, stale: null })
         return world.redis.count("GET", tenant.tenantId)
-      }, MOVING_BOUND)
+      }, ASKED_AGAIN)
       .toBeGreaterThanOrEqual(asked + 2)
     expect(world.redis.lied(tenant.tenantId)).toBeGreaterThan(0)
   }
   await Promise.all(LIES.map(lieAbout))
-})
+}, 120_000)
 
 test("what was committed is read after a crash that came before any cache heard of it", async () => {
   const tenant = await createTenant(world.hotswap, "crashed")

@@ -12,7 +12,8 @@ export interface Found extends Fault {
 }
 
 const BUSY_MAX = 5
-const BUSY = new Set(["DATABASE_UNAVAILABLE", "ORIGIN_UNAVAILABLE", "DEADLINE_EXCEEDED"])
+/** What says that something took too long: the database, the origin, Redis, all of it together. */
+const BUSY = new Set(["DATABASE_UNAVAILABLE", "ORIGIN_UNAVAILABLE", "PUSH_UNAVAILABLE", "DEADLINE_EXCEEDED"])
 const isBusy = (answer: Answer): boolean => {
   const { code } = (jsonOf(answer) ?? {}) as { code?: string }
   return code !== undefined && BUSY.has(code)
@@ -38,7 +39,7 @@ export class Findings {
 
   busy = 0
 
-  /** An answer; asked again where the database had too much to do, which is counted. */
+  /** An answer; asked again where something had too much to do, which is counted. */
   async ask(send: (sent: Sent) => Promise<Answer>, request: Sent): Promise<Answer> {
     for (let time = 1; ; time++) {
       const answer = await send(request)

@@ -203,7 +203,9 @@ describe("production", () => {
         of("Manage", ofCopies),
         of("Backup", ofCopies),
         ...["Read", "Outcomes", "Advance", "Notify", "Migrate"].map((name) => of(name, "*")),
+        of("Relay", "<Checkpoints1BucketBD2518A7.Arn>/*"),
         "Hotswap-prod/Backups/Bucket Annotation::AwsSolutions-S1",
+        "Hotswap-prod/Checkpoints1/Bucket Annotation::AwsSolutions-S1",
         "Hotswap-prod/Edge/Secret Annotation::AwsSolutions-SMG4",
       ].toSorted(),
     )
