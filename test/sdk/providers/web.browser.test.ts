@@ -182,9 +182,9 @@ describe.skipIf(isBrowserMissing)("a page in a browser", () => {
     const [key, page] = [await flag(), await open()]
     await start(page)
     await page.evaluate(() => window.become({ targetingKey: "vip" }))
-    expect(await page.evaluate((of) => window.details(of), key)).toMatchObject({
-      ...{ value: "vip", reason: "TARGETING_MATCH" },
-    })
+    await expect
+      .poll(() => page.evaluate((of) => window.details(of), key), PATIENTLY)
+      .toMatchObject({ value: "vip", reason: "TARGETING_MATCH" })
   })
 
   test("starts from its last visit when the service cannot be reached, and catches up", async () => {
