@@ -29,7 +29,9 @@ const json = async <T>(path: string): Promise<T> => JSON.parse(await readFile(pa
 
 /** The stacks of an assembly, by name. Throws if there is no assembly there. */
 export const stacksIn = async (assembly: string): Promise<Stack[]> => {
-  const { artifacts } = await json<Manifest>(join(assembly, "manifest.json"))
+  const { artifacts } = await json<Manifest>(join(assembly, "manifest.json")).catch((cause) => {
+    throw new Error(`nothing was synthesised in ${basename(assembly)}: npm run synth`, { cause })
+  })
   return Object.entries(artifacts)
     .filter(([, { type }]) => type === "aws:cloudformation:stack")
     .map(([name, { environment, properties }]) => ({

@@ -7,6 +7,8 @@ export const ROOT = join(import.meta.dirname, "..")
 export const OUT = join(ROOT, "cdk.out")
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const
+// Each command that runs hears them, however many there are at once.
+process.setMaxListeners(0)
 
 export interface CommandOptions {
   directory?: string

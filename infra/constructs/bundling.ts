@@ -24,6 +24,8 @@ export const BUNDLING = {
   outExtension: { ".js": ".mjs" },
   // The runtime has them.
   external: ["@aws-sdk/*", "@smithy/*"],
+  // Where the packages of a checkout are those of another, they are called by their place in it all the same.
+  preserveSymlinks: true,
   logLevel: "error",
 } as const satisfies BuildOptions
 

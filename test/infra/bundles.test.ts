@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process"
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
+import { cp, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
@@ -12,6 +12,7 @@ import { type Bundle, bundle } from "../../infra/constructs/bundling.ts"
 import { HANDLERS, type HandlerName, SETTINGS } from "../../infra/settings.ts"
 import { ServiceStack } from "../../infra/stacks/service.ts"
 import { sampleSettings } from "../support/lambda/settings.ts"
+import { ROOT } from "../support/source-tree.ts"
 
 /** The compiler sees to it that each function has one. */
 const budgets: Record<HandlerName, number> = BUDGET_KIB
@@ -115,6 +116,22 @@ test("the same sources give the same bytes, wherever they are put", async () => 
     expect(await readFile(join(directory, "elsewhere", "read", name))).toEqual(
       await readFile(join(directory, "read", name)),
     )
+})
+
+test("another checkout gives the same bytes, though its packages are those of this one", async () => {
+  const checkout = join(directory, "checkout")
+  for (const folder of ["core", "db", "functions", "infra"])
+    await cp(join(ROOT, folder), join(checkout, folder), { recursive: true })
+  await cp(join(ROOT, "package.json"), join(checkout, "package.json"))
+  await symlink(join(ROOT, "node_modules"), join(checkout, "node_modules"))
+  const made = join(checkout, "made")
+  const script = `import { bundle } from "./infra/constructs/bundling.ts"; bundle("relay", ${JSON.stringify(made)})`
+  await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script], { cwd: checkout })
+  const here = join(directory, "relay")
+  const names = await readdir(here)
+  expect(await readdir(made)).toEqual(names)
+  for (const name of names)
+    expect((await readFile(join(made, name))).equals(await readFile(join(here, name))), name).toBe(true)
 })
 
 test("who does jobs carries nothing of what reads requests", () => {
