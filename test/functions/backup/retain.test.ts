@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest"
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest"
 import { PLATFORM, type ScopeId } from "../../../core/ids.ts"
 import { removeBackup } from "../../../db/queries/backups.ts"
 import { retainBackups, retainOne } from "../../../functions/backup/retain.ts"
@@ -10,6 +10,8 @@ beforeAll(async () => {
   world = await scheduleWorld()
 })
 afterAll(() => world.close())
+
+const PATIENTLY = { timeout: 20_000, interval: 5 }
 
 /** Keeps one: what is older is superfluous. */
 const keepOne = (scope: string) => world.owner`
@@ -73,23 +75,26 @@ test("the last archive stays, though somebody deletes one while retention gives 
   const scope = "between" as ScopeId
   const [, last] = await withArchives(scope, 2)
   const audit = { action: "backup.remove", actor: { subject: "x", tokenId: "startup" }, target: scope }
-  const held = Promise.withResolvers<void>()
+  const [locked, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  onTestFinished(() => held.resolve())
   const locking = world.owner.begin(async (tx) => {
     // What retention asks for between reading which archives there are and giving some of them up.
     await tx`lock table hotswap.jobs in access exclusive mode`
+    locked.resolve()
     await held.promise
   })
   const waiting = async () =>
     (
       await world.owner`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
     ).length
+  await locked.promise
   const retained = retain(scope)
-  while ((await waiting()) < 1);
+  await expect.poll(waiting, PATIENTLY).toBe(1)
   let isOver = false
   const removed = removeBackup(world.app, scope, last!, audit).finally(() => {
     isOver = true
   })
-  while (!isOver && (await waiting()) < 2);
+  await expect.poll(async () => isOver || (await waiting()) > 1, PATIENTLY).toBe(true)
   held.resolve()
   await Promise.all([locking, retained, removed])
   expect(await statesOf(scope)).toContain("complete")
