@@ -80,9 +80,10 @@ test("an archive that was given up while a backup waited for its turn is not bui
     const [holder] = await sql`
       select pg_backend_pid() as pid from hotswap.backup_schedules where tenant_id = ${tenant} for update`
     const made = backUp(tenant, { open })
-    const waits = () =>
-      world.owner`select from pg_stat_activity where ${holder!.pid}::int = any(pg_blocking_pids(pid))`
-    while ((await waits()).length === 0);
+    const waits = async () =>
+      (await world.owner`select from pg_stat_activity where ${holder!.pid}::int = any(pg_blocking_pids(pid))`)
+        .length
+    await expect.poll(waits, { timeout: 20_000, interval: 5 }).toBeGreaterThan(0)
     await sql`update hotswap.backups set state = 'removed', removed_at = now() where backup_id = ${second.backupId}`
     return { made }
   })
