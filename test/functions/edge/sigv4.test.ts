@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs"
 import { expect, test } from "vitest"
 import {
   amzDate,
@@ -7,31 +6,9 @@ import {
   encodedQuery,
   sha256Hex,
 } from "../../../functions/edge/sigv4.ts"
+import { SIGV4_VECTORS } from "../../support/sigv4-vectors.ts"
 
-interface Vector {
-  name: string
-  /** `false`: the path is left as it is, which is S3's way alone. */
-  normalize: boolean
-  signsBody: boolean
-  omitsToken: boolean
-  region: string
-  service: string
-  timestamp: string
-  credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string }
-  method: string
-  target: string
-  headers: [string, string][]
-  body: string
-  canonicalRequest: string
-  signature: string
-}
-
-/** AWS's published test vectors for Signature Version 4, as its own clients are held to them. */
-const VECTORS = (
-  JSON.parse(readFileSync(new URL("../../golden/sigv4.json", import.meta.url), "utf8")) as Vector[]
-).filter(({ normalize }) => normalize)
-
-test.each(VECTORS)("AWS's vector $name is signed as AWS signs it", async (vector) => {
+test.each(SIGV4_VECTORS)("AWS's vector $name is signed as AWS signs it", async (vector) => {
   const { credentials, method, target, body, timestamp, region, service } = vector
   const now = new Date(timestamp)
   const bodyHash = await sha256Hex(body)
