@@ -22,6 +22,8 @@ export interface Functions {
   route: (method: string, path: string) => HostedFunction
   schedules: readonly Schedule[]
   environments: readonly string[]
+  /** Resolves once nothing is left running that an answer or a schedule began: no job, no message. */
+  settled(): Promise<void>
   /** Waits for what answers left running, then lets go of the database. */
   close(): Promise<void>
 }
@@ -64,6 +66,9 @@ export const composeFunctions = (
   const advance = createAdvance(platforms.advance)
   const notify = createNotify(platforms.notify)
   const backup = createBackup(platforms.backup)
+  const settled = async (): Promise<void> => {
+    await Promise.all(Object.values(platforms).map(({ background }) => background.settled()))
+  }
   return {
     // As function URLs of their own would part them; the Worker knows each, other callers only this one door.
     route: (_method, path) => {
@@ -78,10 +83,11 @@ export const composeFunctions = (
       ...tasksOf(backup),
     ],
     environments: platforms.read.settings.environments,
+    settled,
     close: async () => {
       // A job is gone on with at the next start.
       await backup.runner.drain()
-      await Promise.all(Object.values(platforms).map((platform) => platform.background.settled()))
+      await settled()
       await Promise.all(Object.values(platforms).map((platform) => platform.close()))
     },
   }

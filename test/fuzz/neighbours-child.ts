@@ -24,6 +24,8 @@ const receiver = createServer((request, response) => {
 })
 
 let held = false
+/** Waits for what runs on by itself once it was begun, as a drill does. */
+let settled = async (): Promise<void> => {}
 const running = new Set<Promise<unknown>>()
 
 const keepRunning = async (everyMs: number, run: () => Promise<unknown>): Promise<never> => {
@@ -46,10 +48,11 @@ process.on(
   ) => {
     if (message.ask === "run") {
       const functions = composeFunctions(message.variables, () => undefined)
+      settled = functions.settled
       for (const { everyMs, run } of functions.schedules) void keepRunning(everyMs, run)
     } else {
       held = message.ask === "hold"
-      await Promise.all(running)
+      if (held) await Promise.all(running).then(settled)
     }
     tell({ kind: "answer", id: message.id, answer: null })
   },
