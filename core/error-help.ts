@@ -89,6 +89,9 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, string>> = {
   REVIEW_NOT_DUE: "Only a change that broke glass is reviewed, once, by somebody else.",
   REVIEW_OVERDUE: "Have the change that the detail names reviewed before breaking glass again.",
   POLICY_INVALID: "Each entry of `errors` names a member and what it should be.",
+  RULE_INVALID: "Each entry of `errors` names a part of a rule and what it should be.",
+  RULE_BROKEN:
+    "Each entry of `errors` names a rule, whose it is, and the configs it is about: change those together so that it holds, or have the rule changed.",
   STRATEGY_FORBIDDEN: "Use one of those the detail names, or have the policy changed.",
   CHANGE_FROZEN: "Wait until the time the detail names; breaking glass and rolling back are never frozen.",
   BREAK_GLASS_FORBIDDEN: "Ask somebody who holds one of the roles the detail names.",

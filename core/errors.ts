@@ -303,6 +303,14 @@ export const PROBLEMS = {
     status: 422,
     title: "The policy is not valid",
   },
+  RULE_INVALID: {
+    status: 422,
+    title: "The rules are not valid",
+  },
+  RULE_BROKEN: {
+    status: 422,
+    title: "The configuration would break a rule",
+  },
   STRATEGY_FORBIDDEN: {
     status: 422,
     title: "The policy does not allow this strategy",
@@ -560,6 +568,10 @@ export interface FieldError {
   /** A JSON pointer, a parameter name, or a config key. */
   path: string
   message: string
+  /** Of a broken rule: its id, whose it is, and all the configs that it is about. */
+  rule?: string
+  scope?: string
+  keys?: readonly string[]
 }
 
 /** A refusal: one code, what exactly is wrong, and where. Made into problem+json in one place. */

@@ -6,6 +6,7 @@ import type { WaveEvidence } from "../gate/waves.ts"
 import type { ChangeId, ConfigKey, ReleaseId, TenantId, Tier } from "../ids.ts"
 import type { Json } from "../json.ts"
 import type { Candidate } from "../release/release.ts"
+import type { LayerEntries } from "../release/view.ts"
 import type { SecretSource, SecretStanding } from "../secret/edits.ts"
 import type { Secret } from "../secret/secret.ts"
 import type { Actor, Change, ChangeContent, ChangeState, Instant, Strategy } from "./change.ts"
@@ -33,6 +34,8 @@ export interface EditInput {
   restores?: number | undefined
   /** The version the caller read (0: none); another one in stable is VERSION_STALE. */
   ifMatch?: number | undefined
+  /** Of a policy: what of it is said or deleted. The other part stays as it stands, unless members are said with rules among them. */
+  part?: "members" | "rules" | undefined
   /** The key must not be in stable (CONFIG_EXISTS): a POST that creates. */
   mustBeNew?: true | undefined
 }
@@ -257,6 +260,8 @@ export interface DecideContext {
   moves?: readonly Move[] | undefined
   /** What was sealed last of each key that was asked for by `needs_secrets`. */
   secrets?: ReadonlyMap<ConfigKey, SecretStanding> | undefined
+  /** What the layers that the scope stands on have of the keys that `needs_inherited` asked for, farthest first. */
+  inherited?: { keys: ReadonlySet<ConfigKey>; layers: readonly LayerEntries[] } | undefined
 }
 
 /** What a commit comes to, for the caller to show. */
@@ -289,6 +294,7 @@ export type Decision =
   | { kind: "needs_keys"; keys: readonly ConfigKey[] }
   | { kind: "needs_changes"; changes: readonly ChangeId[] }
   | { kind: "needs_secrets"; keys: readonly ConfigKey[] }
+  | { kind: "needs_inherited"; keys: readonly ConfigKey[] }
 
 /** Becomes a `Refusal`: same members. */
 export interface Refused {

@@ -25,7 +25,7 @@ export const effectivePolicy = (
   const documents = layers.map(({ locked, document }) => ({ locked, document: forScope(document, scope) }))
   const members = overlaid(
     defaults,
-    documents.map(({ locked, document: { gate: _, ...say } }) => ({ locked, say })),
+    documents.map(({ locked, document: { gate: _, rules: _rules, ...say } }) => ({ locked, say })),
   )
   const gate = overlaid<GateThresholds>(
     gateDefaults,

@@ -11,6 +11,7 @@ import { checkAllowed } from "./plan.ts"
 import { POLICY_KEY } from "./policy.ts"
 import { checkPolicyEdit, isPolicyChange, policyMadeBy } from "./policy-change.ts"
 import { recordEvent } from "./record.ts"
+import { holdToRules, type Moved } from "./rules-held.ts"
 import { isReached } from "./time.ts"
 import { type ChangeEvent, type Effect, type Facts, type Transition, transition } from "./transition.ts"
 import type { Worksheet } from "./worksheet.ts"
@@ -114,7 +115,16 @@ const prepare = (
   }
   const release = compiledOn(sheet, stable, change)
   const rollout = isPublished ? sheet.rollout() : null
-  return { release, candidate: rollout && compiledOn(sheet, release, rollout) }
+  const candidate = rollout && compiledOn(sheet, release, rollout)
+  const views: Moved[] = [{ before: stable, after: release }]
+  if (candidate)
+    views.push({
+      before: sheet.release(sheet.pointer.candidate!.release),
+      after: candidate,
+      beside: rollout.content.changeId,
+    })
+  holdToRules(sheet, change.content, views)
+  return { release, candidate }
 }
 
 /** Throws Refusal `CHANGE_BASE_MOVED` naming the keys. */
@@ -263,7 +273,9 @@ export const returnStable = (
 
 const compiledIfItFits = (sheet: Worksheet, stable: Release, rollout: Change): Release | null => {
   try {
-    return compiledOn(sheet, stable, rollout)
+    const candidate = compiledOn(sheet, stable, rollout)
+    holdToRules(sheet, rollout.content, [{ before: stable, after: candidate }])
+    return candidate
   } catch (error) {
     // A rollback is never refused because something else would not fit beside it: that has to go.
     if (error instanceof Refusal) return null

@@ -4,6 +4,7 @@ import { Refusal } from "../errors.ts"
 import { GATE_BOUNDS, type GateThresholds } from "../gate/thresholds.ts"
 import { isTenant, type ScopeId } from "../ids.ts"
 import type { Json } from "../json.ts"
+import { rulesReader } from "../rule/rule-document.ts"
 import type { Stage, StrategyType } from "./change.ts"
 import { isTimeZone } from "./local-time.ts"
 import { isSuitable } from "./plan.ts"
@@ -124,6 +125,7 @@ const policyOf = (scope: ScopeId): Reader<PolicyDocument> => {
         text<string>((given) => TOPIC.test(given), "is the ARN of an SNS topic"),
         POLICY_BOUNDS.snsTopics,
       ),
+      rules: rulesReader,
     },
     "all",
   )

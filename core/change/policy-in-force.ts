@@ -1,8 +1,9 @@
+import type { ScopedRule } from "../rule/rule.ts"
 import type { Change, Frozen } from "./change.ts"
 import type { DecideContext } from "./command.ts"
 import { effectivePolicy } from "./effective-policy.ts"
 import { freezeAt } from "./freeze.ts"
-import type { Policy } from "./policy.ts"
+import type { Policy, PolicyDocument } from "./policy.ts"
 import { isPolicyChange } from "./policy-change.ts"
 import type { Commit, LayerPolicy, ScopeState } from "./scope-state.ts"
 
@@ -13,6 +14,7 @@ export class PolicyInForce {
   altered: Commit["policy"]
   readonly #state: ScopeState
   readonly #context: DecideContext
+  #layers: readonly LayerPolicy[]
   /** The freeze of the policy it was looked up for. */
   #frozen: { policy: Policy; frozen: Frozen | null } | null = null
 
@@ -20,13 +22,21 @@ export class PolicyInForce {
     this.#state = state
     this.#context = context
     this.policy = context.policy
+    this.#layers = state.policies
   }
 
   set(own: Omit<LayerPolicy, "scope"> | null): void {
     const { scope, environment } = this.#state
     this.altered = own
-    const layers = [...this.#inherited(), ...(own === null ? [] : [{ scope, ...own }])]
-    this.policy = effectivePolicy(scope, environment, this.#context.environments, layers)
+    this.#layers = [...this.#inherited(), ...(own === null ? [] : [{ scope, ...own }])]
+    this.policy = effectivePolicy(scope, environment, this.#context.environments, this.#layers)
+  }
+
+  /** Those of all layers, farthest first; `own`: as they would be if this were the scope's own policy. */
+  rules(own?: PolicyDocument): readonly ScopedRule[] {
+    const layers: readonly Pick<LayerPolicy, "scope" | "document">[] =
+      own === undefined ? this.#layers : [...this.#inherited(), { scope: this.#state.scope, document: own }]
+    return layers.flatMap(({ scope, document }) => (document.rules ?? []).map((rule) => ({ scope, rule })))
   }
 
   /** The freeze that keeps the change from starting or growing; a policy passes, or none could lift it. */

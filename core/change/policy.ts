@@ -2,6 +2,7 @@ import type { Role } from "../access.ts"
 import { type Environment, isProduction } from "../environment.ts"
 import { GATE, type GateThresholds } from "../gate/thresholds.ts"
 import { type ConfigKey, isTenant, type ScopeId } from "../ids.ts"
+import type { Rule } from "../rule/rule.ts"
 import type { Stage, Strategy, StrategyType } from "./change.ts"
 
 /**
@@ -44,8 +45,14 @@ export interface Policy {
   snsTopics: readonly string[]
 }
 
-/** A scope's own say, kept under {@link POLICY_KEY}: what is left out is inherited. */
-export type PolicyDocument = Partial<Omit<Policy, "gate">> & { gate?: Partial<GateThresholds> }
+/**
+ * A scope's own say, kept under {@link POLICY_KEY}: what is left out is inherited. Its rules are added to those of the other
+ * layers, and none takes another's away.
+ */
+export type PolicyDocument = Partial<Omit<Policy, "gate">> & {
+  gate?: Partial<GateThresholds>
+  rules?: readonly Rule[]
+}
 
 const SECOND = 1_000
 const HOUR = 3_600 * SECOND

@@ -15,7 +15,8 @@ import { Needs } from "./needs.ts"
 import { notifySubmission } from "./notify.ts"
 import { checkAllowed, planOf } from "./plan.ts"
 import { DEFAULT_CHAIN, POLICY_KEY, type Policy } from "./policy.ts"
-import { checkPolicyEdit } from "./policy-change.ts"
+import { checkPolicyEdit, wholePolicyEdit } from "./policy-change.ts"
+import { holdToRules } from "./rules-held.ts"
 import { owedStage, standingOf } from "./stages.ts"
 import { tryStart } from "./start.ts"
 import { after, isReached } from "./time.ts"
@@ -74,20 +75,21 @@ const checkPromotion = (from: Environment, { state, context, policy }: Worksheet
 /** The edits in full, without those that alter nothing, and the versions they were made on. */
 const editsOf = (
   sheet: Worksheet,
-  { edits: inputs, promotedFrom }: Submit,
+  { edits: asked, promotedFrom }: Submit,
 ): { edits: Edit[]; base: ChangeContent["base"]; secrets: SecretToKeep[] } => {
-  const keys = keysOf(inputs)
+  const keys = keysOf(asked)
   const seen = new Set<ConfigKey>()
   const twice = keys.find((key) => seen.size === seen.add(key).size)
   if (twice !== undefined)
     throw new Refusal("BODY_INVALID", "A change edits a key once.", {
       errors: [{ path: "/edits", message: `${twice} is edited twice` }],
     })
-  if (inputs.length === 0)
+  if (asked.length === 0)
     throw promotedFrom
       ? new Refusal("PROMOTION_EMPTY", `${promotedFrom.environment} has none of these keys.`)
       : new Refusal("CHANGE_EMPTY", "The change has no edits.")
   const standings = standingsOf(sheet, keys)
+  const inputs = asked.map((input) => wholePolicyEdit(input, standings.get(input.key)!.entry))
   checkExpectations(inputs, standings)
   const parted = partedOf(sheet, inputs, standings)
   const edits = parted
@@ -234,10 +236,11 @@ const recordSubmission = (
       : {}),
   })
 
-/** What would not fit today need not be approved first. Throws Refusal `RELEASE_TOO_LARGE`, `FLAG_INVALID`. */
+/** What would not fit today need not be approved first. Throws Refusal `RELEASE_TOO_LARGE`, `FLAG_INVALID`, `RULE_BROKEN`. */
 const checkFit = (sheet: Worksheet, content: ChangeContent): void => {
   const versions = Object.fromEntries(keysOf(content.edits).map((key) => [key, sheet.nextVersion(key)]))
-  compiledOn(sheet, sheet.release(sheet.pointer.stable), { content, versions })
+  const stable = sheet.release(sheet.pointer.stable)
+  holdToRules(sheet, content, [{ before: stable, after: compiledOn(sheet, stable, { content, versions }) }])
 }
 
 const OPEN_MAX = 200

@@ -142,7 +142,7 @@ const missing =
   }
 
 /** Operators whose rule sees the items of a list, one after the other, and not the context. */
-const ITERATING: readonly string[] = ["map", "filter", "all", "some", "none", "reduce"]
+export const ITERATING: readonly string[] = ["map", "filter", "all", "some", "none", "reduce"]
 
 const iterating = (
   operator: string,

@@ -71,6 +71,10 @@ export const checkTargeting = (
   checkResult(targeting, "/targeting", { variants, evaluators, wrong, lists: 0 })
 }
 
+/** The same of a condition that stands alone, in which nothing is shared and nobody divided. */
+export const checkCondition = (condition: Json, path: string, wrong: Wrong): void =>
+  checkRule(condition, path, { variants: {}, evaluators: {}, wrong, lists: 0 })
+
 /** What stands where the name of a variant has to come out. */
 const checkResult = (rule: Json, path: string, checking: Checking): void => {
   const { variants, wrong } = checking

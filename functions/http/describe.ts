@@ -10,7 +10,17 @@ const ProblemSchema = z
     detail: z.string(),
     code: z.string(),
     instance: z.string(),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    errors: z
+      .array(
+        z.object({
+          path: z.string(),
+          message: z.string(),
+          rule: z.string().optional(),
+          scope: z.string().optional(),
+          keys: z.array(z.string()).optional(),
+        }),
+      )
+      .optional(),
   })
   .openapi("Problem")
 

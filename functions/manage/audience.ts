@@ -15,10 +15,14 @@ import { isReached, viewsOf } from "../../core/release/arms.ts"
 import { FULL_BP, getsCandidate } from "../../core/release/bucket.ts"
 import { chunksFor, readEntry } from "../../core/release/compile.ts"
 import type { Entry } from "../../core/release/release.ts"
-import { type LayerEntries, mergeLayers } from "../../core/release/view.ts"
+import { type LayerEntries, type Merged, mergeLayers } from "../../core/release/view.ts"
+import { brokenAmong, keysOfRule } from "../../core/rule/evaluate.ts"
+import type { BrokenRule, ScopedRule } from "../../core/rule/rule.ts"
+import { readPolicies } from "../../db/queries/policies.ts"
 import { readChunks, readPointer } from "../../db/queries/reading.ts"
 import type { TenantRow } from "../../db/queries/tenants.ts"
 import { listTenants } from "../../db/system.ts"
+import { rulesOf } from "../platform/broken-rules.ts"
 import type { ManageDeps } from "./deps.ts"
 
 type Deps = Pick<ManageDeps, "db" | "system">
@@ -37,16 +41,29 @@ interface Seen {
 }
 const nothingSeen = (): Seen => ({ releases: new Set(), chunks: new Map() })
 
-/** What each layer of a tenant holds of these keys in its stable release. `null`: it is gone. */
+interface Layers {
+  layers: LayerEntries[]
+  /** Those of the tenant's rules that the change may break. */
+  rules: ScopedRule[]
+  characters: number
+}
+
+/** What each layer of a tenant holds of the edited keys, and of those that rules name beside them, in its stable release. `null`: it is gone. */
 const layersOf = async (
   { db }: Deps,
   tenantId: TenantId,
   { content }: Change,
   seen: Seen,
-): Promise<{ layers: LayerEntries[]; characters: number } | null> => {
-  const keys = keysOf(content.edits)
-  const read = await readPointer(db, tenantId, content.environment, seen.releases)
+): Promise<Layers | null> => {
+  const { environment } = content
+  const [read, policies] = await Promise.all([
+    readPointer(db, tenantId, environment, seen.releases),
+    readPolicies(db, tenantId, environment),
+  ])
   if (!read) return null
+  const edited = new Set(keysOf(content.edits))
+  const rules = rulesOf(policies).filter(({ rule }) => keysOfRule(rule).some((key) => edited.has(key)))
+  const keys = [...new Set([...edited, ...rules.flatMap(({ rule }) => keysOfRule(rule))])]
   const { stable } = viewsOf(read.layers, tenantId, read.tenant.tier)
   const manifests = LAYERS.map((layer) => read.manifests.get(stable[layer])!)
   const needed = new Set(manifests.flatMap((manifest) => [...chunksFor(manifest, keys)]))
@@ -66,11 +83,18 @@ const layersOf = async (
     })
     return { layer, entries: new Map(entries) }
   })
-  return { layers, characters: [...fresh.values()].reduce((sum, text) => sum + text.length, 0) }
+  return { layers, rules, characters: [...fresh.values()].reduce((sum, text) => sum + text.length, 0) }
 }
 
-/** Would readers see anything else with the change's edits in its layer? Not of what a nearer or a locked layer hides. */
-const alters = (layers: readonly LayerEntries[], { content }: Change): boolean => {
+interface Effect {
+  /** Would readers see anything else? Not of what a nearer or a locked layer hides. */
+  alters: boolean
+  /** The rules that hold now and would not then. */
+  breaks: BrokenRule[]
+}
+
+/** What the change's edits in its layer do to a tenant's readers. */
+const effectOf = ({ layers, rules }: Layers, { content }: Change): Effect => {
   const own = layerOf(content.scope)
   const versions = Object.fromEntries(content.edits.map(({ key }) => [key, 0]))
   const edited = layers.map(({ layer, entries }) => {
@@ -82,10 +106,13 @@ const alters = (layers: readonly LayerEntries[], { content }: Change): boolean =
     return { layer, entries: next }
   })
   const [before, after] = [mergeLayers(layers), mergeLayers(edited)]
-  return content.edits.some(({ key }) => {
+  const alters = content.edits.some(({ key }) => {
     const [old, new_] = [before.get(key), after.get(key)]
     return (old && canonical(old.value)) !== (new_ && canonical(new_.value))
   })
+  const brokenIn = (merged: Merged) => brokenAmong(rules, (key) => merged.get(key)?.value)
+  const known = new Set(brokenIn(before).map(({ rule }) => rule))
+  return { alters, breaks: brokenIn(after).filter(({ rule }) => !known.has(rule)) }
 }
 
 interface Reach {
@@ -111,7 +138,7 @@ const subjectsOf = async (
   subjects: readonly string[],
 ): Promise<JsonObject> => {
   const read = await layersOf(deps, tenantId, change, nothingSeen())
-  const altersAny = read !== null && alters(read.layers, change)
+  const altersAny = read !== null && effectOf(read, change).alters
   const { changeId } = change.content
   return {
     of: "subjects",
@@ -137,6 +164,7 @@ const subjectsOf = async (
 /** Those who inherit from the scope and would see something else, looked at a few at a time. */
 const alteredAmong = async (deps: Deps, change: Change, tenants: readonly TenantRow[]) => {
   const altered = new Set<TenantId>()
+  const breaking = new Map<TenantId, BrokenRule[]>()
   const seen = nothingSeen()
   let characters = 0
   let lookedAt = 0
@@ -145,23 +173,38 @@ const alteredAmong = async (deps: Deps, change: Change, tenants: readonly Tenant
       tenants.slice(lookedAt, lookedAt + AT_A_TIME).map(async ({ tenantId }) => {
         const read = await layersOf(deps, tenantId, change, seen)
         characters += read?.characters ?? 0
-        if (read && alters(read.layers, change)) altered.add(tenantId)
+        if (!read) return
+        const { alters, breaks } = effectOf(read, change)
+        if (alters) altered.add(tenantId)
+        if (breaks.length > 0) breaking.set(tenantId, breaks)
       }),
     )
-  return { altered, lookedAt: Math.min(lookedAt, tenants.length) }
+  return { altered, breaking, lookedAt: Math.min(lookedAt, tenants.length) }
 }
 
 const tenantsOf = async (deps: Deps, change: Change): Promise<JsonObject> => {
   const { scope, changeId } = change.content
   const tier = layerOf(scope) === "tier" ? parseTier(scope.slice("~tier.".length)) : null
   const found = await listTenants(deps.system, { limit: TENANTS_MAX + 1, ...(tier ? { tier } : {}) })
-  const { altered, lookedAt } = await alteredAmong(deps, change, found.slice(0, TENANTS_MAX))
+  const { altered, breaking, lookedAt } = await alteredAmong(deps, change, found.slice(0, TENANTS_MAX))
   const tenants = found.slice(0, lookedAt)
   return {
     of: "tenants",
     lookedAt,
     truncated: found.length > lookedAt,
     alters: altered.size > 0,
+    breaking: {
+      tenants: breaking.size,
+      examples: [...breaking].slice(0, TOLD_MAX).map(([tenantId, rules]) => ({
+        tenantId,
+        rules: rules.map(({ scope, rule: { id, description }, keys }) => ({
+          scope: scope as string,
+          id,
+          description,
+          keys: [...keys],
+        })),
+      })),
+    },
     steps: reachesOf(change).map((reach) => {
       const { step, weightBp, tiers, tenants: named } = reach
       const audience = { tiers, tenants: named, excluded: [] } as never

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi"
 import { POLICY_BOUNDS, POLICY_ROLES } from "../../core/change/policy-document.ts"
 import { GATE_BOUNDS } from "../../core/gate/thresholds.ts"
+import { RULES_MAX } from "../../core/rule/rule.ts"
 import { StrategyBody } from "./change-shapes.ts"
 import { Affected, AnyJson } from "./shapes.ts"
 
@@ -65,8 +66,31 @@ const members = {
   snsTopics: list(z.string(), POLICY_BOUNDS.snsTopics, "ARNs of the SNS topics whose alarms are believed"),
 }
 
+const Condition = AnyJson.openapi({
+  description:
+    "JSON Logic over the effective configuration; `var` names a config, or a part of its value: pool/max",
+})
+/** What holds between configs. Judged by the rules for rules themselves (RULE_INVALID), so here it is only described. */
+export const Rule = z
+  .object({
+    id: z.string(),
+    description: z.string().openapi({ description: "For whoever breaks it: what is asked, and why" }),
+    when: Condition.optional(),
+    require: Condition.optional(),
+    forbid: Condition.optional(),
+  })
+  .openapi("Rule")
+
 const Policy = z.object(members).openapi("Policy")
-const document = z.object({ ...members, gate: Gate.partial() }).partial()
+const document = z
+  .object({
+    ...members,
+    gate: Gate.partial(),
+    rules: z.array(Rule).max(RULES_MAX).openapi({
+      description: "What this scope asks of the configuration; left out of a PUT, they stay: see …/rules",
+    }),
+  })
+  .partial()
 
 const { properties } = z.toJSONSchema(document, { io: "input" })
 /**

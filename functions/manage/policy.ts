@@ -26,7 +26,7 @@ const Waiting = { description: "The change that was filed: it waits for approval
 
 const plain = (value: unknown): Json => value as Json
 
-const ownOf = ({ scope }: Target, layers: readonly LayerPolicy[]): LayerPolicy | undefined =>
+export const ownOf = ({ scope }: Target, layers: readonly LayerPolicy[]): LayerPolicy | undefined =>
   layers.find((layer) => layer.scope === scope)
 
 const shown = (deps: ManageDeps, target: Target, layers: readonly LayerPolicy[]): JsonObject => {
@@ -88,12 +88,12 @@ const editNamed = (target: Target, body: Readonly<Record<string, unknown>>) => {
 }
 
 /** The version that is expected; `*` asks that there is one, whichever. */
-const expected = (header: string | undefined): Pick<EditInput, "ifMatch"> & { mustBe: boolean } => {
+export const expected = (header: string | undefined): Pick<EditInput, "ifMatch"> & { mustBe: boolean } => {
   const version = ifMatchNamed(header)
   return typeof version === "number" ? { ifMatch: version, mustBe: false } : { mustBe: version === "any" }
 }
 
-const checkThere =
+export const checkThere =
   (target: Target, { mustBe }: { mustBe: boolean }) =>
   ({ policies }: ScopeState) => {
     if (mustBe && !ownOf(target, policies))
@@ -106,7 +106,8 @@ const putRoute = (deps: ManageDeps): Route =>
     path: PATH,
     operationId: "setPolicy",
     tag: "Policies",
-    summary: "Say what this scope says itself of the policy, in full; what is left out is inherited",
+    summary:
+      "Say what this scope says itself of the policy, in full; what is left out is inherited, but for its rules",
     action: "policy.submit",
     params: EnvironmentPath,
     body: PolicyBody,
@@ -116,7 +117,7 @@ const putRoute = (deps: ManageDeps): Route =>
       const target = { scope: scope!, environment: environment! }
       const { edit, comment } = editNamed(target, body)
       const { mustBe, ...version } = expected(ifMatch)
-      const wanted = { edits: [{ ...edit, ...version }], comment }
+      const wanted = { edits: [{ ...edit, part: "members" as const, ...version }], comment }
       return await submit(deps, asker, target, wanted, reply(deps, target), checkThere(target, { mustBe }))
     },
   })
@@ -127,7 +128,7 @@ const deleteRoute = (deps: ManageDeps): Route =>
     path: PATH,
     operationId: "inheritPolicy",
     tag: "Policies",
-    summary: "Say nothing of the policy in this scope any more: all of it is inherited",
+    summary: "Say nothing of the policy in this scope any more but its rules: all of it is inherited",
     action: "policy.submit",
     params: EnvironmentPath,
     replies: { 200: Shown, 202: Waiting, 412: Stale },
@@ -135,7 +136,8 @@ const deleteRoute = (deps: ManageDeps): Route =>
     run: async ({ scope, environment, ifMatch, ...asker }) => {
       const target = { scope: scope!, environment: environment! }
       const { mustBe, ...version } = expected(ifMatch)
-      const wanted = { edits: [{ key: POLICY_KEY, delete: true as const, ...version }] }
+      const edit = { key: POLICY_KEY, delete: true, part: "members" } as const
+      const wanted = { edits: [{ ...edit, ...version }] }
       const check = (state: ScopeState) => {
         checkThere(target, { mustBe })(state)
         if ((version.ifMatch ?? 0) === 0 && !ownOf(target, state.policies))

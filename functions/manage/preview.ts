@@ -26,6 +26,27 @@ const Reached = z.object({
   }),
 })
 
+const Breaking = z
+  .object({
+    tenants: z.int(),
+    examples: z.array(
+      z.object({
+        tenantId: z.string(),
+        rules: z.array(
+          z.object({
+            scope: z.string(),
+            id: z.string(),
+            description: z.string(),
+            keys: z.array(z.string()),
+          }),
+        ),
+      }),
+    ),
+  })
+  .openapi({
+    description: "Tenants whose rules hold now and would not then: the first 20 of those looked at",
+  })
+
 const PreviewShown = z
   .object({
     valid: z.boolean(),
@@ -47,6 +68,7 @@ const PreviewShown = z
         lookedAt: z.int(),
         truncated: z.boolean(),
         alters: z.boolean().openapi({ description: "Would anybody at all see something else?" }),
+        breaking: Breaking.optional(),
         steps: z.array(Reached),
       })
       .nullable(),

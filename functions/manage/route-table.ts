@@ -92,6 +92,8 @@ const ROUTE_TABLE: readonly { group: GroupName; names: readonly string[] }[] = [
       "GET /api/v1/tenants/{tenantId}/environments/{environment}/policy",
       "PUT /api/v1/tenants/{tenantId}/environments/{environment}/policy",
       "DELETE /api/v1/tenants/{tenantId}/environments/{environment}/policy",
+      "GET /api/v1/tenants/{tenantId}/environments/{environment}/rules",
+      "PUT /api/v1/tenants/{tenantId}/environments/{environment}/rules",
       "POST /api/v1/tenants/{tenantId}/environments/{environment}/rollback",
       "GET /api/v1/tenants/{tenantId}/environments/{environment}/releases",
     ],

@@ -14,7 +14,7 @@ import { allEntries, chunksFor, readEntry } from "../../core/release/compile.ts"
 import type { Entry } from "../../core/release/release.ts"
 import { formatRevision } from "../../core/release/revision.ts"
 import { type Merged, mergeLayers } from "../../core/release/view.ts"
-import type { Database } from "../../db/client.ts"
+import type { Runner } from "../../db/client.ts"
 import { type PointerRead, readChunks, readPointer } from "../../db/queries/reading.ts"
 import type { Target } from "./stable.ts"
 
@@ -56,17 +56,42 @@ const revisionOf = ({ epoch, layers }: PointerRead): string =>
     tenant: layers.tenant.seq,
   })
 
-/** What `unit` reads of the scope now; without one, what is stable. Throws TENANT_NOT_FOUND. */
-export const readLayers = async (
-  { db }: { db: Database },
-  { scope, environment }: Target,
-  unit: string | null,
-): Promise<Layered> => {
+/** Throws TENANT_NOT_FOUND. */
+const pointerOf = async (db: Runner, { scope, environment }: Target): Promise<PointerRead> => {
   const read = await readPointer(db, scope, environment, [])
   if (!read) throw new Refusal("TENANT_NOT_FOUND", `There is no tenant "${scope}".`)
-  const { stable, candidate } = armsOf(scope, read)
+  return read
+}
+
+/** What `unit` reads of the scope now; without one, what is stable. Throws TENANT_NOT_FOUND. */
+export const readLayers = async (
+  { db }: { db: Runner },
+  target: Target,
+  unit: string | null,
+): Promise<Layered> => {
+  const read = await pointerOf(db, target)
+  const { stable, candidate } = armsOf(target.scope, read)
   const arm = armOf(candidate, unit)
-  const releases: LayerReleases = arm === "candidate" ? candidate!.releases : stable
+  return layeredOf(db, target, read, arm, arm === "candidate" ? candidate!.releases : stable)
+}
+
+/** The same of every arm that there is, stable first. */
+export const readArms = async ({ db }: { db: Runner }, target: Target): Promise<Layered[]> => {
+  const read = await pointerOf(db, target)
+  const { stable, candidate } = armsOf(target.scope, read)
+  return [
+    layeredOf(db, target, read, "stable", stable),
+    ...(candidate ? [layeredOf(db, target, read, "candidate", candidate.releases)] : []),
+  ]
+}
+
+const layeredOf = (
+  db: Runner,
+  { scope, environment }: Target,
+  read: PointerRead,
+  arm: Arm,
+  releases: LayerReleases,
+): Layered => {
   const manifests = LAYERS.flatMap((layer) => {
     const manifest = read.manifests.get(releases[layer])
     return manifest ? [{ layer, manifest }] : []

@@ -6,7 +6,7 @@ import type { Commit, Move, Reply, ScopeState } from "../../core/change/scope-st
 import { after } from "../../core/change/time.ts"
 import type { Environment } from "../../core/environment.ts"
 import { Refusal } from "../../core/errors.ts"
-import type { ChangeId, ConfigKey, ReleaseId, ScopeId } from "../../core/ids.ts"
+import { type ChangeId, type ConfigKey, layerOf, type ReleaseId, type ScopeId } from "../../core/ids.ts"
 import type { Database, Runner } from "../../db/client.ts"
 import { unhurried } from "../../db/deadline.ts"
 import { readMoves } from "../../db/queries/moves.ts"
@@ -18,6 +18,7 @@ import type { Background } from "./background.ts"
 import type { Clock } from "./clock.ts"
 import { keepSecrets } from "./keys/keep-secrets.ts"
 import type { Vault } from "./keys/vault.ts"
+import { readLayers } from "./layers.ts"
 import type { Log } from "./log.ts"
 import type { Metrics } from "./metric-log.ts"
 import { type Pacer, pace } from "./pacer.ts"
@@ -85,13 +86,14 @@ interface More {
   keys: readonly ConfigKey[]
   changes: readonly ChangeId[]
   secrets: readonly ConfigKey[]
+  inherited: readonly ConfigKey[]
 }
 
 type Attempt = Mutated | { kind: "conflict" }
 
-const NO_MORE: More = { allChunks: false, releases: [], keys: [], changes: [], secrets: [] }
+const NO_MORE: More = { allChunks: false, releases: [], keys: [], changes: [], secrets: [], inherited: [] }
 /** A decision asks for each kind of thing once at most, or twice where what it was given leads on. */
-const LOADS_MAX = 6
+const LOADS_MAX = 8
 const TURN_LIMIT_MS = 250
 /** Writers of one scope × environment in this process would only be in each other's way; those of others still may be. */
 const turns = createTurns(TURN_LIMIT_MS)
@@ -117,7 +119,7 @@ const contextOf = async (
   { command, requestId }: Mutation,
   state: ScopeState,
   runner: Runner,
-  { secrets }: More,
+  { secrets, inherited }: More,
 ): Promise<DecideContext> => {
   const now = platform.clock.now().toISOString()
   const policy = policyIn(platform, state)
@@ -134,8 +136,21 @@ const contextOf = async (
             lastSecrets(tx, state.environment, secrets),
           ),
         }),
+    ...(inherited.length === 0 ? {} : { inherited: await inheritedBy(runner, state, inherited) }),
     ...(command.type === "rollback_to" ? { moves: await movesSince(state, now, policy, runner) } : {}),
   }
+}
+
+/** What the layers that a scope stands on have of these keys, as its readers get them now. */
+const inheritedBy = async (
+  runner: Runner,
+  state: ScopeState,
+  keys: readonly ConfigKey[],
+): Promise<NonNullable<DecideContext["inherited"]>> => {
+  const layered = await readLayers({ db: runner }, state, null)
+  const own = layerOf(state.scope)
+  const layers = [...(await layered.entriesOf(keys))].filter(([layer]) => layer !== own)
+  return { keys: new Set(keys), layers: layers.map(([layer, entries]) => ({ layer, entries })) }
 }
 
 const movesSince = (
@@ -161,6 +176,8 @@ const moreFor = (decision: Decision, more: More): More | null => {
       return { ...more, changes: [...more.changes, ...decision.changes] }
     case "needs_secrets":
       return { ...more, secrets: decision.keys }
+    case "needs_inherited":
+      return { ...more, inherited: decision.keys }
     default:
       return null
   }

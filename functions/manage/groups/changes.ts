@@ -9,6 +9,7 @@ import { explainRoute } from "../explain.ts"
 import { flagRoutes } from "../flags.ts"
 import { policyRoutes } from "../policy.ts"
 import { promoteRoute } from "../promote.ts"
+import { ruleRoutes } from "../rules.ts"
 import { secretRoute } from "../secret.ts"
 import { rotateKeysRoute } from "../secret-keys.ts"
 import { signalRoutes } from "../signals.ts"
@@ -27,5 +28,6 @@ export const routes = (deps: ManageDeps): Route[] => [
   ...approvalRoutes(deps),
   ...signalRoutes(deps),
   ...policyRoutes(deps),
+  ...ruleRoutes(deps),
   ...environmentRoutes(deps),
 ]

@@ -7,6 +7,8 @@ export interface More {
   changeIds: readonly ChangeId[]
   releases: readonly ReleaseId[]
   all: boolean
+  /** Of these it is told what the layers have that the scope stands on. */
+  inherited?: readonly ConfigKey[]
 }
 
 /** With what a decision asks for; `null`: it asks for nothing. */
@@ -20,6 +22,8 @@ export const moreFor = (decision: Decision, more: More): More | null => {
       return { ...more, releases: [...more.releases, ...decision.releases] }
     case "needs_changes":
       return { ...more, changeIds: [...more.changeIds, ...decision.changes] }
+    case "needs_inherited":
+      return { ...more, inherited: decision.keys }
     default:
       return null
   }

@@ -21,6 +21,8 @@ import {
 import type { Json } from "../../../core/json.ts"
 import { allEntries, chunksFor, EMPTY_CHUNK, EMPTY_RELEASE } from "../../../core/release/compile.ts"
 import type { Entry, Manifest, Pointer, Release } from "../../../core/release/release.ts"
+import type { LayerEntries } from "../../../core/release/view.ts"
+import type { Rule } from "../../../core/rule/rule.ts"
 import { type More, moreFor } from "./more.ts"
 import { movesSince } from "./moves.ts"
 import { alice, type Person } from "./people.ts"
@@ -51,6 +53,8 @@ export class World {
   /** The layers' own policies, farthest first. */
   policies: readonly LayerPolicy[] = []
   elsewhere: ScopeState["elsewhere"] = null
+  /** What the layers have that it stands on, farthest first. */
+  farther: readonly LayerEntries[] = []
   /** What was reported of waves. */
   waves: WaveEvidence | undefined
   nowMs = Date.parse("2026-03-01T12:00:00.000Z")
@@ -101,7 +105,7 @@ export class World {
     this.nowMs += ms
   }
 
-  context(): DecideContext {
+  context({ inherited }: Partial<More> = {}): DecideContext {
     return {
       now: this.now,
       environments: DEFAULT_ENVIRONMENTS,
@@ -109,7 +113,15 @@ export class World {
       requestId: "request-1",
       waves: this.waves,
       moves: movesSince(this, this.nowMs - this.policy.rollbackWindowMs),
+      ...(inherited ? { inherited: { keys: new Set(inherited), layers: this.#of(inherited) } } : {}),
     }
+  }
+
+  #of(keys: readonly ConfigKey[]): LayerEntries[] {
+    return this.farther.map(({ layer, entries }) => ({
+      layer,
+      entries: new Map([...entries].filter(([key]) => keys.includes(key))),
+    }))
   }
 
   newId(): ChangeId {
@@ -199,7 +211,7 @@ export class World {
     }
     const asked: string[] = []
     for (;;) {
-      const decision = decide(this.load(more), command, this.context())
+      const decision = decide(this.load(more), command, this.context(more))
       if (asked.filter((kind) => kind === decision.kind).length > 1) throw new Error(`asked: ${asked}`)
       asked.push(decision.kind)
       const next = moreFor(decision, more)
@@ -279,6 +291,9 @@ export class World {
   setPolicy(document: PolicyDocument | null, rest: Partial<Submit> = {}, by: Person = alice): ChangeId {
     const edit = document === null ? { delete: true as const } : { value: document as Json }
     return this.submit([{ key: POLICY_KEY, ...edit }], rest, by)
+  }
+  setRules(rules: readonly Rule[], rest: Partial<Submit> = {}, by: Person = alice): ChangeId {
+    return this.submit([{ key: POLICY_KEY, value: { rules } as unknown as Json, part: "rules" }], rest, by)
   }
   approve(changeId: ChangeId, ...people: readonly Person[]): void {
     for (const { actor, roles } of people) this.do({ type: "approve", changeId, actor, roles })

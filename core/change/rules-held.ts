@@ -1,0 +1,113 @@
+import { type FieldError, Refusal } from "../errors.ts"
+import { type ChangeId, type ConfigKey, isTenant, layerOf, PLATFORM } from "../ids.ts"
+import { canonical, type Json } from "../json.ts"
+import type { Entry, Release } from "../release/release.ts"
+import { mergeLayers } from "../release/view.ts"
+import { brokenAmong, keysOfRule, type ValueAt } from "../rule/evaluate.ts"
+import type { BrokenRule, ScopedRule } from "../rule/rule.ts"
+import type { ChangeContent } from "./change.ts"
+import { keysOf } from "./edits.ts"
+import { Needs } from "./needs.ts"
+import type { PolicyDocument } from "./policy.ts"
+import { policyEditOf } from "./policy-change.ts"
+import type { Worksheet } from "./worksheet.ts"
+
+/** What the readers of one arm have of the scope before and after. */
+export interface Moved {
+  before: Release
+  after: Release
+  /** What rolls out there, if it is not the change itself. */
+  beside?: ChangeId
+}
+
+/**
+ * Holds what readers get by a change to the rules of every layer. What the change did not break holds nobody up: a rule
+ * that is about none of its keys, or one that is inherited and was broken before. A tenant's own has to hold in the end.
+ * Throws Refusal `RULE_BROKEN` with every rule.
+ */
+export const holdToRules = (
+  sheet: Worksheet,
+  content: Pick<ChangeContent, "edits">,
+  views: readonly Moved[],
+): void => {
+  const asked = rulesAsked(sheet, content)
+  if (asked.length === 0) return
+  const keys = [...new Set(asked.flatMap(({ rule }) => keysOfRule(rule)))]
+  for (const { before, after } of views) for (const release of [before, after]) sheet.needKeys(release, keys)
+  const errors = new Map<string, FieldError>()
+  for (const view of views) {
+    const broken = brokenAmong(asked, effective(sheet, view.after, keys))
+    const valueBefore = effective(sheet, view.before, keys)
+    const atFault = broken.filter(
+      (one) => mustHold(sheet, content, one) || brokenAmong([one], valueBefore).length === 0,
+    )
+    for (const one of atFault) errors.set(canonical([one.scope, one.rule.id]), errorOf(one, content, view))
+  }
+  if (errors.size === 0) return
+  const told = [...errors.values()]
+  throw new Refusal(
+    "RULE_BROKEN",
+    `It would break ${told.length === 1 ? "a rule" : `${told.length} rules`}: ${told.map(({ rule }) => rule).join(", ")}.`,
+    { errors: told },
+  )
+}
+
+/** Those that the change may break: about a key of its, or written by it. */
+const rulesAsked = (sheet: Worksheet, { edits }: Pick<ChangeContent, "edits">): ScopedRule[] => {
+  const inForce = sheet.rules.rules()
+  const policy = policyEditOf(edits)
+  if (policy === null) {
+    const edited = new Set(keysOf(edits))
+    return inForce.filter(({ rule }) => keysOfRule(rule).some((key) => edited.has(key)))
+  }
+  // What the platform asks, its tenants may bring: by itself it need not.
+  if (!isTenant(sheet.state.scope)) return []
+  const known = new Set(inForce.map(textOf))
+  const document = (policy.value ?? {}) as unknown as PolicyDocument
+  return sheet.rules.rules(document).filter((rule) => !known.has(textOf(rule)))
+}
+
+const textOf = ({ scope, rule }: ScopedRule): string => canonical([scope, rule as unknown as Json])
+
+const mustHold = (
+  { state }: Worksheet,
+  { edits }: Pick<ChangeContent, "edits">,
+  { scope }: BrokenRule,
+): boolean => policyEditOf(edits) !== null || (isTenant(scope) && scope === state.scope)
+
+/** The keys as readers have them who get this release of the scope's own. */
+const effective = (sheet: Worksheet, release: Release, keys: readonly ConfigKey[]): ValueAt => {
+  const own = new Map<ConfigKey, Entry>()
+  for (const key of keys) {
+    const entry = sheet.entry(release, key)
+    if (entry !== null) own.set(key, entry)
+  }
+  const merged = mergeLayers([...inherited(sheet, keys), { layer: layerOf(sheet.state.scope), entries: own }])
+  return (key) => merged.get(key)?.value
+}
+
+const inherited = ({ state, context }: Worksheet, keys: readonly ConfigKey[]) => {
+  if (state.scope === PLATFORM) return []
+  const known = context.inherited
+  const missing = keys.filter((key) => !known?.keys.has(key))
+  if (known === undefined || missing.length > 0)
+    throw new Needs({ kind: "needs_inherited", keys: [...(known?.keys ?? []), ...missing] })
+  return known.layers
+}
+
+const errorOf = (
+  { scope, rule, keys, failure }: BrokenRule,
+  { edits }: Pick<ChangeContent, "edits">,
+  { beside }: Moved,
+): FieldError => {
+  const edited = new Set(keysOf(edits))
+  const where = beside === undefined ? "" : `, beside what ${beside} rolls out`
+  const why = failure === undefined ? "" : ` (it cannot be evaluated: ${failure})`
+  return {
+    path: keys.find((key) => edited.has(key)) ?? keys[0]!,
+    message: `breaks the rule ${rule.id} of ${scope}${where}: ${rule.description}${why}`,
+    rule: rule.id,
+    scope,
+    keys,
+  }
+}
