@@ -72,6 +72,13 @@ export const HEAVY: Readonly<Record<string, (body: Record<string, unknown>, chan
     })),
     snsTopics: times(20, (i) => `arn:aws:sns:eu-central-1:123456789012:alarms-${i}`),
   }),
+  setRules: (_body, chance) => ({
+    rules: times(chance.one([90, 100, 101]), (i) => ({
+      id: `rule.${i}`,
+      description: "Of as many configs as may be.",
+      forbid: { missing: times(chance.one([20, 50]), (k) => `many.${k}`) },
+    })),
+  }),
   signalEnvironment: () => ({
     version: "4",
     alerts: times(1_000, (i) => ({

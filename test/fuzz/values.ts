@@ -148,6 +148,13 @@ const MEANINGS: Readonly<Record<string, Maker>> = {
     ]),
   stages: ({ chance }) =>
     chance.one([[], [{ role: "manager", required: 1 }], [{ role: "engineer", required: 2 }]]),
+  rules: ({ chance, scene }) => [
+    {
+      id: `rule.${chance.below(5)}`,
+      description: "What is seldom written is never there.",
+      forbid: { "===": [{ var: scene.key(chance) }, "never"] },
+    },
+  ],
   breakGlass: () => ["engineer", "manager", "compliance", "tenant_admin"],
   allowedStrategies: () => ["direct", "canary", "blue_green", "rolling"],
   snsTopics: ({ chance }) => chance.one([[], ["arn:aws:sns:eu-central-1:123456789012:alarms"]]),

@@ -36,7 +36,13 @@ const ENDS = new Set(["deleteTenant", "suspendTenant", "resumeTenant"])
 export const isEnding = ({ id, path, method }: Operation): boolean =>
   ENDS.has(id) || /eras|shred|purge/i.test(path) || (method === "DELETE" && path.endsWith("/{tenantId}"))
 /** What platform and tiers say lasts longer than a scene. */
-export const OF_TENANTS = new Set(["setPolicy", "setAuditRetention", "createChannel", "issueToken"])
+export const OF_TENANTS = new Set([
+  "setPolicy",
+  "setRules",
+  "setAuditRetention",
+  "createChannel",
+  "issueToken",
+])
 
 const mayDo = (person: Person, operation: Operation, tenant: string): boolean => {
   if (operation.action === "public") return true

@@ -174,6 +174,10 @@ export const BODIES: Readonly<Record<string, readonly BodyFill[]>> = {
     }),
   ],
   setPolicy: [() => ({ stages: 1 }), ({ slug }) => ({ tenantId: slug })],
+  setRules: [
+    () => ({ rules: [{ id: "probe", description: "probe", require: { "!": [{ var: "limit" }] } }] }),
+    ({ slug }) => ({ rules: [], tenantId: slug }),
+  ],
   rollBackEnvironment: [({ release }) => ({ toRelease: release }), () => ({ asOf: "2001-01-01T00:00:00Z" })],
   setAuditRetention: [() => ({ days: 365 }), ({ slug }) => ({ days: 365, tenantId: slug })],
   rotateKeys: [() => ({}), ({ slug }) => ({ tenantId: slug })],

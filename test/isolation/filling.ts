@@ -123,6 +123,14 @@ export const fill = async (world: World, slug: string): Promise<Filled> => {
     call("POST", `/api/v1/changes/${waiting.changeId}/comments`, { token: author, body: { text: sentinel } }),
     200,
   )
+  const rules = [{ id: "kept", description: sentinel, require: { "!==": [{ var: "limit" }, sentinel] } }]
+  await must(
+    call("PUT", `/api/v1/tenants/${slug}/environments/QA/rules`, {
+      token: tokens.tenant_admin!,
+      body: { rules },
+    }),
+    200,
+  )
   await must(
     call("PUT", `/api/v1/tenants/${slug}/audit-retention`, {
       token: tokens.tenant_admin!,

@@ -190,6 +190,13 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     path: environmentPath(tenantId, "policy"),
     body: LOOSE_POLICIES[count % LOOSE_POLICIES.length],
   }),
+  setRules: ({ tenantId, count }) => ({
+    method: "PUT",
+    path: environmentPath(tenantId, "rules"),
+    body: {
+      rules: count % 2 === 0 ? [] : [{ id: `r${count}`, description: "hers", require: { var: "limit" } }],
+    },
+  }),
   inheritPolicy: ({ tenantId }) => ({ method: "DELETE", path: environmentPath(tenantId, "policy") }),
   issueToken: (mallory) => {
     const { tenantId } = mallory
@@ -396,6 +403,7 @@ const HER_OWN: ReadonlySet<string> = new Set([
   "restoreTenant",
   "migrateTenant",
   "setPolicy",
+  "setRules",
   "inheritPolicy",
   "issueToken",
 ])

@@ -124,7 +124,8 @@ const plan: Command = {
     if (length === 0) return run.answer({ edits: [] }, NOTHING)
     const preview = await run.service.send("POST", "/api/v1/changes/preview", bodyOf(run, found))
     if (preview.valid !== true) {
-      const { code, detail } = preview.problem as Answer
+      const { code, detail, errors } = preview.problem as Answer
+      for (const { message } of errors as { message: string }[]) note(run, message)
       throw new Failure(`${code}: ${detail}`)
     }
     run.answer(preview, planText(found, preview))

@@ -86,6 +86,7 @@ describe("the reference", () => {
       "rollBackConfig",
       "setFlag",
       "setPolicy",
+      "setRules",
       "updateTenant",
     ])
   })
