@@ -28,7 +28,7 @@ export const tierOf = (index: number): Tier => {
 }
 
 /** Throws where the service answers anything but well. */
-export const ask = async <Body>(
+const ask = async <Body>(
   { url, adminToken }: Service,
   method: string,
   path: string,

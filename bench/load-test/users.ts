@@ -11,7 +11,7 @@ const RAMP: readonly (readonly [share: number, users: number])[] = [
   [0.75, 100],
   [1, 100],
 ]
-export const USERS_MAX = 100
+const USERS_MAX = 100
 /** How long a user thinks between two calls. */
 const THINKING_MS = { min: 200, max: 800 }
 

@@ -262,6 +262,23 @@ describe("against the service", () => {
       noted: expect.stringContaining("LIMIT_INVALID"),
     })
     expect(await cli("apply", at("bad.json"), ...place)).toMatchObject({ code: 1, out: "" })
+    const rules = ["one", "two"].map((name) => ({
+      id: `rule-${name}`,
+      description: `There is no ${name}.`,
+      forbid: { var: name },
+    }))
+    const body = { rules }
+    await hotswap.call("PUT", "/api/v1/tenants/acme/environments/QA/rules", { body })
+    await writeFile(at("broken.json"), JSON.stringify({ configs: { one: { value: 1 }, two: { value: 2 } } }))
+    const { noted, code } = await cli("plan", at("broken.json"), ...place)
+    expect([code, noted.split("\n")]).toEqual([
+      1,
+      [
+        "hotswap: breaks the rule rule-one of acme: There is no one.",
+        "hotswap: breaks the rule rule-two of acme: There is no two.",
+        "hotswap: RULE_BROKEN: It would break 2 rules: rule-one, rule-two.",
+      ],
+    ])
     expect(await cli("plan", at("none.json"))).toMatchObject({
       code: 2,
       noted: expect.stringContaining("cannot be read"),
