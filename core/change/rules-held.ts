@@ -21,9 +21,9 @@ export interface Moved {
 }
 
 /**
- * Holds what readers get by a change to the rules of every layer. What the change did not break holds nobody up: a rule
- * that is about none of its keys, or one that is inherited and was broken before. A tenant's own has to hold in the end.
- * Throws Refusal `RULE_BROKEN` with every rule.
+ * Holds what readers get by a change to the rules of every layer that are about one of its keys. One that held has to hold after
+ * it; one that did not has to be mended, but for what the scope is not to blame for: see {@link isToBlame}. Throws Refusal
+ * `RULE_BROKEN` with every rule.
  */
 export const holdToRules = (
   sheet: Worksheet,
@@ -36,10 +36,10 @@ export const holdToRules = (
   for (const { before, after } of views) for (const release of [before, after]) sheet.needKeys(release, keys)
   const errors = new Map<string, FieldError>()
   for (const view of views) {
-    const broken = brokenAmong(asked, effective(sheet, view.after, keys))
-    const valueBefore = effective(sheet, view.before, keys)
+    const broken = brokenAmong(asked, effective(sheet, keys, view.after))
+    const valueBefore = effective(sheet, keys, view.before)
     const atFault = broken.filter(
-      (one) => mustHold(sheet, content, one) || brokenAmong([one], valueBefore).length === 0,
+      (one) => isToBlame(sheet, content, one) || brokenAmong([one], valueBefore).length === 0,
     )
     for (const one of atFault) errors.set(canonical([one.scope, one.rule.id]), errorOf(one, content, view))
   }
@@ -69,17 +69,27 @@ const rulesAsked = (sheet: Worksheet, { edits }: Pick<ChangeContent, "edits">): 
 
 const textOf = ({ scope, rule }: ScopedRule): string => canonical([scope, rule as unknown as Json])
 
-const mustHold = (
-  { state }: Worksheet,
+/**
+ * Whose rules are written, or whose own they are, or who breaks what would hold without. Of the platform and the tiers it is
+ * not known: their tenants may bring what is missing.
+ */
+const isToBlame = (
+  sheet: Worksheet,
   { edits }: Pick<ChangeContent, "edits">,
-  { scope }: BrokenRule,
-): boolean => policyEditOf(edits) !== null || (isTenant(scope) && scope === state.scope)
+  { scope, rule, keys }: BrokenRule,
+): boolean => {
+  if (policyEditOf(edits) !== null) return true
+  if (!isTenant(sheet.state.scope)) return false
+  return (
+    scope === sheet.state.scope || brokenAmong([{ scope, rule }], effective(sheet, keys, null)).length === 0
+  )
+}
 
-/** The keys as readers have them who get this release of the scope's own. */
-const effective = (sheet: Worksheet, release: Release, keys: readonly ConfigKey[]): ValueAt => {
+/** The keys as readers have them who get this release of the scope's own; `null`: nothing of its own. */
+const effective = (sheet: Worksheet, keys: readonly ConfigKey[], release: Release | null): ValueAt => {
   const own = new Map<ConfigKey, Entry>()
-  for (const key of keys) {
-    const entry = sheet.entry(release, key)
+  for (const key of release === null ? [] : keys) {
+    const entry = sheet.entry(release!, key)
     if (entry !== null) own.set(key, entry)
   }
   const merged = mergeLayers([...inherited(sheet, keys), { layer: layerOf(sheet.state.scope), entries: own }])

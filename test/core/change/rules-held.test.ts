@@ -159,6 +159,16 @@ describe("a rule that is inherited", () => {
     expect(refuse(locked, { min: 6, max: 7 }).errors).toMatchObject([{ scope: "~platform" }])
   })
 
+  test("is to be mended by whoever breaks it, though it was broken before", () => {
+    const acme = world({ region: "eu" })
+    acme.policies = []
+    acme.set({ min: 9, max: 5 })
+    acme.policies = [inheriting("~platform", { rules: [POOL] })]
+    acme.set({ other: 1 })
+    expect(refuse(acme, { max: 6 }).errors).toMatchObject([{ scope: "~platform", rule: "pool-bounds" }])
+    acme.set({ max: 10 })
+  })
+
   test("holds nobody up who did not break it, and is not broken a second time once it holds", () => {
     const acme = world({ min: 9, max: 5 })
     acme.set({ other: 1 })

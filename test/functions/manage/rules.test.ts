@@ -173,6 +173,7 @@ describe("a change", () => {
       { scope: "~tier.Pro", id: "pool-bounds", keys: ["pool.min", "pool.max"], arms: ["stable"] },
     ])
     await must(submit(edit("globex", "Development", { other: 1 })), 202)
+    await must(submit(edit("globex", "Development", { "pool.min": 5 })), 422)
     await must(submit(edit("globex", "Development", { "pool.min": 2 })), 202)
     expect((await read("globex", "Development")).broken).toEqual([])
   })
