@@ -22,7 +22,7 @@ export interface Moved {
 
 /**
  * Holds what readers get by a change to the rules of every layer that are about one of its keys. One that held has to hold after
- * it; one that did not has to be mended, but for what the scope is not to blame for: see {@link isToBlame}. Throws Refusal
+ * it; one that did not has to be mended, where that is up to the scope: see {@link isToMend}. Throws Refusal
  * `RULE_BROKEN` with every rule.
  */
 export const holdToRules = (
@@ -37,17 +37,22 @@ export const holdToRules = (
   const errors = new Map<string, FieldError>()
   for (const view of views) {
     const broken = brokenAmong(asked, effective(sheet, keys, view.after))
-    const valueBefore = effective(sheet, keys, view.before)
+    // Asked together, so that all of them together cost no more than is allowed.
+    const among = (release: Release | null) =>
+      new Set(brokenAmong(broken, effective(sheet, keys, release)).map(({ rule }) => rule))
+    const before = among(view.before)
+    const above = among(null)
     const atFault = broken.filter(
-      (one) => isToBlame(sheet, content, one) || brokenAmong([one], valueBefore).length === 0,
+      (one) => !before.has(one.rule) || isToMend(sheet, content, one, above.has(one.rule)),
     )
     for (const one of atFault) errors.set(canonical([one.scope, one.rule.id]), errorOf(one, content, view))
   }
   if (errors.size === 0) return
   const told = [...errors.values()]
+  const names = told.map(({ rule }) => rule).join(", ")
   throw new Refusal(
     "RULE_BROKEN",
-    `It would break ${told.length === 1 ? "a rule" : `${told.length} rules`}: ${told.map(({ rule }) => rule).join(", ")}.`,
+    `It would break ${told.length === 1 ? "a rule" : `${told.length} rules`}: ${names.slice(0, 500)}.`,
     { errors: told },
   )
 }
@@ -70,27 +75,23 @@ const rulesAsked = (sheet: Worksheet, { edits }: Pick<ChangeContent, "edits">): 
 const textOf = ({ scope, rule }: ScopedRule): string => canonical([scope, rule as unknown as Json])
 
 /**
- * Whose rules are written, or whose own they are, or who breaks what would hold without. Of the platform and the tiers it is
- * not known: their tenants may bring what is missing.
+ * Is a rule that was broken before to be mended by this change? Whoever writes it does, the tenant whose own it is, and one
+ * without whose configs it would hold. Of the platform and the tiers it is not known: their tenants may bring what is missing.
  */
-const isToBlame = (
-  sheet: Worksheet,
+const isToMend = (
+  { state }: Worksheet,
   { edits }: Pick<ChangeContent, "edits">,
-  { scope, rule, keys }: BrokenRule,
-): boolean => {
-  if (policyEditOf(edits) !== null) return true
-  if (!isTenant(sheet.state.scope)) return false
-  return (
-    scope === sheet.state.scope || brokenAmong([{ scope, rule }], effective(sheet, keys, null)).length === 0
-  )
-}
+  { scope }: BrokenRule,
+  isBrokenAbove: boolean,
+): boolean =>
+  policyEditOf(edits) !== null || (isTenant(state.scope) && (scope === state.scope || !isBrokenAbove))
 
 /** The keys as readers have them who get this release of the scope's own; `null`: nothing of its own. */
 const effective = (sheet: Worksheet, keys: readonly ConfigKey[], release: Release | null): ValueAt => {
   const own = new Map<ConfigKey, Entry>()
-  for (const key of release === null ? [] : keys) {
-    const entry = sheet.entry(release!, key)
-    if (entry !== null) own.set(key, entry)
+  for (const key of keys) {
+    const entry = release && sheet.entry(release, key)
+    if (entry) own.set(key, entry)
   }
   const merged = mergeLayers([...inherited(sheet, keys), { layer: layerOf(sheet.state.scope), entries: own }])
   return (key) => merged.get(key)?.value

@@ -18,7 +18,7 @@ const condition: Reader<Json> = (value, path, wrong) => {
     wrong(at, message)
   }
   checkCondition(value, path, note)
-  // Whoever is no operation of a known kind has operands of any.
+  // Only of operators that are known, with as many operands as they take, is it known which are references.
   if (!isWrong)
     resolved(
       value,

@@ -1,5 +1,6 @@
 import type { Change } from "../../core/change/change.ts"
 import { entryEditsOf, keysOf } from "../../core/change/edits.ts"
+import { workSpent } from "../../core/flag/run.ts"
 import {
   type ChunkId,
   type ConfigKey,
@@ -32,6 +33,8 @@ const TOLD_MAX = 20
 const AT_A_TIME = 4
 /** Text read to find out whose readers would see something else; beyond it, fewer tenants are looked at. */
 const CHARACTERS_MAX = 64 * 1_024 * 1_024
+/** The same for what tenants' rules cost, in operands looked at. */
+const WORK_MAX = 10_000_000
 const LAYERS = ["platform", "tier", "tenant"] as const satisfies readonly Layer[]
 
 /** Releases of the platform and the tiers that were read for another tenant, and their chunks. */
@@ -91,6 +94,8 @@ interface Effect {
   alters: boolean
   /** The rules that hold now and would not then. */
   breaks: BrokenRule[]
+  /** What it took to find out. */
+  work: number
 }
 
 /** What the change's edits in its layer do to a tenant's readers. */
@@ -110,9 +115,15 @@ const effectOf = ({ layers, rules }: Layers, { content }: Change): Effect => {
     const [old, new_] = [before.get(key), after.get(key)]
     return (old && canonical(old.value)) !== (new_ && canonical(new_.value))
   })
-  const brokenIn = (merged: Merged) => brokenAmong(rules, (key) => merged.get(key)?.value)
+  let work = 0
+  const brokenIn = (merged: Merged): BrokenRule[] => {
+    if (rules.length === 0) return []
+    const broken = brokenAmong(rules, (key) => merged.get(key)?.value)
+    work += workSpent()
+    return broken
+  }
   const known = new Set(brokenIn(before).map(({ rule }) => rule))
-  return { alters, breaks: brokenIn(after).filter(({ rule }) => !known.has(rule)) }
+  return { alters, breaks: brokenIn(after).filter(({ rule }) => !known.has(rule)), work }
 }
 
 interface Reach {
@@ -167,14 +178,16 @@ const alteredAmong = async (deps: Deps, change: Change, tenants: readonly Tenant
   const breaking = new Map<TenantId, BrokenRule[]>()
   const seen = nothingSeen()
   let characters = 0
+  let work = 0
   let lookedAt = 0
-  for (; lookedAt < tenants.length && characters < CHARACTERS_MAX; lookedAt += AT_A_TIME)
+  for (; lookedAt < tenants.length && characters < CHARACTERS_MAX && work < WORK_MAX; lookedAt += AT_A_TIME)
     await Promise.all(
       tenants.slice(lookedAt, lookedAt + AT_A_TIME).map(async ({ tenantId }) => {
         const read = await layersOf(deps, tenantId, change, seen)
         characters += read?.characters ?? 0
         if (!read) return
-        const { alters, breaks } = effectOf(read, change)
+        const { alters, breaks, work: spent } = effectOf(read, change)
+        work += spent
         if (alters) altered.add(tenantId)
         if (breaks.length > 0) breaking.set(tenantId, breaks)
       }),
