@@ -6,9 +6,15 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { buildCommand } from "../../sdk/build.ts"
+import {
+  asked,
+  type Deployment,
+  handedOver,
+  keysOfNobody,
+  signedBy,
+} from "../functions/manage/hand-over-world.ts"
 import { type RunningHotswap, removeHome, startHotswap } from "../support/hotswap.ts"
 import { ROOT } from "../support/source-tree.ts"
-import { asked, type Deployment, handedOver, keysOfNobody, signedBy } from "./hand-over-world.ts"
 
 const run = promisify(execFile)
 const NODE = join(ROOT, "node_modules/.bin/node")

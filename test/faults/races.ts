@@ -2,10 +2,14 @@ import { expect } from "vitest"
 import type { FunctionsProcess, FunctionTask, TaskAnswer } from "../support/functions-process.ts"
 import { asking, createStored, type Stored } from "./stored.ts"
 
-/** Two processes each with connections of its own, and somebody for each role; `extra` roles stand for a second person. */
-export interface Arena {
+/** Two processes, each with connections of its own. */
+export interface Ring {
   stored: Stored
   processes: readonly [FunctionsProcess, FunctionsProcess]
+}
+
+/** A tenant of its own in them, and somebody for each role. */
+interface Arena extends Ring {
   tokens: Readonly<Record<keyof typeof PEOPLE, string>>
   tenantId: string
 }
@@ -136,10 +140,14 @@ export const RACES: readonly Race[] = [
   },
 ]
 
-const createArena = async (): Promise<Arena & { close: () => Promise<void> }> => {
+export const createRing = async (): Promise<Ring> => {
   const stored = await createStored()
-  const processes = [await stored.start(), await stored.start()] as const
-  const tenantId = "raced"
+  return { stored, processes: [await stored.start(), await stored.start()] }
+}
+
+const createArena = async (ring: Ring, race: Race): Promise<Arena> => {
+  const { stored, processes } = ring
+  const tenantId = `raced-${RACES.indexOf(race)}`
   const ask = asking(processes[0])
   await ask(stored.admin, "/api/v1/tenants", { name: "Raced", tenantId }, 201)
   const tokens: Record<string, string> = {}
@@ -147,7 +155,7 @@ const createArena = async (): Promise<Arena & { close: () => Promise<void> }> =>
     tokens[subject] = (
       await ask(stored.admin, `/api/v1/tenants/${tenantId}/tokens`, { subject, roles }, 201)
     ).body.token
-  return { stored, processes, tenantId, tokens: tokens as Arena["tokens"], close: () => stored.close() }
+  return { ...ring, tenantId, tokens: tokens as Arena["tokens"] }
 }
 
 /** Both are asked to begin at this many milliseconds from now: time enough for the message to reach them. */
@@ -156,35 +164,33 @@ const TOGETHER_MS = 3
 const isDone = ({ status }: TaskAnswer): boolean => status >= 200 && status < 300
 
 /** Runs a race so many times; every time one wins, the other is told why, and the audit agrees. Returns how often the first won. */
-export const runRaces = async (race: Race, times: number): Promise<{ first: number; second: number }> => {
-  const arena = await createArena()
+export const runRaces = async (
+  ring: Ring,
+  race: Race,
+  times: number,
+): Promise<{ first: number; second: number }> => {
+  const arena = await createArena(ring, race)
   const wins = { first: 0, second: 0 }
-  try {
-    for (let round = 1; round <= times; round++) {
-      const { changeId, tasks } = await race.prepare(arena, round)
-      const at = performance.timeOrigin + performance.now() + TOGETHER_MS
-      // Each process gets each task in turn: one of them is always a little quicker.
-      const answers = await Promise.all(
-        tasks.map((task, i) => arena.processes[(i + round) % 2]!.ask(task, at)),
-      )
-      const won = answers.filter(isDone)
-      expect(won.length, JSON.stringify(answers)).toBe(1)
-      const lost = answers.find((answer) => !isDone(answer))!
-      expect(race.losing, JSON.stringify(lost.body)).toContain(lost.body.code)
-      if (answers[0] === won[0]) wins.first++
-      else wins.second++
-      await race.tidy?.(arena, won[0]!)
-      if (changeId !== "") {
-        const { audit } = await arena.stored.picture(changeId)
-        expect(audit.filter((action) => race.exclusive.includes(action)).length, audit.join()).toBe(1)
-      }
+  for (let round = 1; round <= times; round++) {
+    const { changeId, tasks } = await race.prepare(arena, round)
+    const at = performance.timeOrigin + performance.now() + TOGETHER_MS
+    // Each process gets each task in turn: one of them is always a little quicker.
+    const answers = await Promise.all(tasks.map((task, i) => arena.processes[(i + round) % 2]!.ask(task, at)))
+    const won = answers.filter(isDone)
+    expect(won.length, JSON.stringify(answers)).toBe(1)
+    const lost = answers.find((answer) => !isDone(answer))!
+    expect(race.losing, JSON.stringify(lost.body)).toContain(lost.body.code)
+    if (answers[0] === won[0]) wins.first++
+    else wins.second++
+    await race.tidy?.(arena, won[0]!)
+    if (changeId !== "") {
+      const { audit } = await arena.stored.picture(changeId)
+      expect(audit.filter((action) => race.exclusive.includes(action)).length, audit.join()).toBe(1)
     }
-    const verified = await asking(arena.processes[0])(arena.stored.admin, "/api/v1/audit/verify", {
-      tenantId: arena.tenantId,
-    })
-    expect(verified.body.ok).toBe(true)
-    return wins
-  } finally {
-    await arena.close()
   }
+  const verified = await asking(arena.processes[0])(arena.stored.admin, "/api/v1/audit/verify", {
+    tenantId: arena.tenantId,
+  })
+  expect(verified.body.ok).toBe(true)
+  return wins
 }

@@ -214,7 +214,7 @@ describe.skipIf(!hasNats())("messages of a JetStream consumer", () => {
       },
     })
     await publish("tenant-1")
-    await vi.waitFor(() => expect(outcomes()).toContain("failed"))
+    await vi.waitFor(() => expect(outcomes()).toContain("failed"), 10_000)
     isAway = false
     await vi.waitFor(() => expect(outcomes().at(-1)).toBe("dead"), 10_000)
     expect(handler).toHaveBeenCalledTimes(1)
@@ -256,7 +256,7 @@ describe.skipIf(!hasNats())("messages of a JetStream consumer", () => {
     expect(seen).toEqual(["tenant-1", "tenant-2"])
     limits.reset()
     await vi.waitFor(() => expect(seen).toHaveLength(3), 10_000)
-    await vi.waitFor(async () => expect(await owed()).toEqual([0, 0]))
+    await vi.waitFor(async () => expect(await owed()).toEqual([0, 0]), 10_000)
     expect(metrics.at(-1)!.deliveries).toBeGreaterThan(4)
     expect(outcomes()).not.toContain("dead")
   })
@@ -324,7 +324,7 @@ describe.skipIf(!hasNats())("messages of a JetStream consumer", () => {
     await publish("tenant-1")
     await told("done")
     expect(handler).toHaveBeenCalledTimes(1)
-    await vi.waitFor(async () => expect(await owed()).toEqual([0, 0]))
+    await vi.waitFor(async () => expect(await owed()).toEqual([0, 0]), 10_000)
   })
 
   test("whose acknowledgement was lost are acknowledged again, and not handled again", async () => {
@@ -373,7 +373,7 @@ describe.skipIf(!hasNats())("messages of a JetStream consumer", () => {
     })
     const started = await start({ handler, concurrency: 2 })
     for (const tenantId of ["tenant-1", "tenant-2", "tenant-3"]) await publish(tenantId)
-    await vi.waitFor(() => expect(handler).toHaveBeenCalledTimes(2))
+    await vi.waitFor(() => expect(handler).toHaveBeenCalledTimes(2), 10_000)
     let hasStopped = false
     const stopped = started.stop().then(() => {
       hasStopped = true
@@ -405,13 +405,13 @@ describe.skipIf(!hasNats())("messages of a JetStream consumer", () => {
         return subject.split(".")[1]
       },
     })
-    await vi.waitFor(() => stopped)
+    await vi.waitFor(() => stopped, 10_000)
     expect(outcomes()).toEqual(["returned", "done"])
     expect(handler).toHaveBeenCalledTimes(1)
     const next = await (await js.consumers.get(name, "worker")).next({ expires: 5_000 })
     expect([next!.subject, next!.info.deliveryCount]).toEqual([`${name}.tenant-2.created`, 2])
     next!.ack()
-    await vi.waitFor(async () => expect(await owed()).toEqual([0, 0]))
+    await vi.waitFor(async () => expect(await owed()).toEqual([0, 0]), 10_000)
   })
 
   test("cannot be had once the connection is gone, and that is told", async () => {

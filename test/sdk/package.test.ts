@@ -203,7 +203,7 @@ test("where a part cannot be loaded the client serves without it, and takes it u
   client.report(client.view(), { ok: true })
   await vi.waitFor(() => {
     for (const name of LATER) expect(errors.join("\n")).toContain(name)
-  })
+  }, 10_000)
   // Whoever holds something whole goes on with that.
   const bootstrap = snapshotOf(0, { configs: { k: 0 } })
   const holding = new HotswapClient({ ...options, bootstrap })
@@ -214,7 +214,7 @@ test("where a part cannot be loaded the client serves without it, and takes it u
   for (const name of LATER) await cp(installed(`dist/${name}`), join(parts, name))
   await client.reload()
   expect(client.evaluate("ruled")).toMatchObject({ value: true, reason: "TARGETING_MATCH" })
-  await vi.waitFor(() => expect(service.open()).toBe(1))
+  await vi.waitFor(() => expect(service.open()).toBe(1), 10_000)
   client.report(client.view(), { ok: true })
   await client.close()
   expect(service.of("outcomes")).toHaveLength(1)

@@ -140,9 +140,12 @@ const workerBefore = (script: string) => ({
   serviceBindings: { EDGE: "edge" },
 })
 
+/** Nothing counts what runs in workerd, so while coverage is counted the Worker runs here. */
+const isCounted = process.env.HOTSWAP_COVERAGE === "1"
+
 /** The Worker in real workerd, on a port of its own. */
 export const startEdge = async (options: EdgeOptions): Promise<RunningEdge> => {
-  const { cacheDirectory, kvDirectory, before, onLog } = options
+  const { cacheDirectory, kvDirectory, before, onLog = () => {} } = options
   const edge = await edgeWorker(options)
   const miniflare = new Miniflare({
     workers: before === undefined ? [edge] : [workerBefore(before), edge],
@@ -150,12 +153,17 @@ export const startEdge = async (options: EdgeOptions): Promise<RunningEdge> => {
     log: new Log(LogLevel.NONE),
     // What it warns of is expected here.
     handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
-      for (const written of [stdout, stderr]) written.setEncoding("utf8").on("data", onLog ?? (() => {}))
+      for (const written of [stdout, stderr]) written.setEncoding("utf8").on("data", onLog)
     },
     ...(cacheDirectory ? { cachePersist: cacheDirectory } : {}),
     ...(kvDirectory ? { kvPersist: kvDirectory } : {}),
   })
-  const url = (await miniflare.ready).origin
+  const there = (await miniflare.ready).origin
+  const here =
+    isCounted && before === undefined
+      ? await (await import("./edge-here.ts")).serveEdgeHere(miniflare, edge.bindings, onLog)
+      : null
+  const url = here?.url ?? there
   let disposed: Promise<void> | undefined
   return {
     url,
@@ -171,7 +179,7 @@ export const startEdge = async (options: EdgeOptions): Promise<RunningEdge> => {
       return new Map(await Promise.all(texts))
     },
     dispose: async () => {
-      disposed ??= miniflare.dispose()
+      disposed ??= (here?.close() ?? Promise.resolve()).then(() => miniflare.dispose())
       await disposed
     },
   }

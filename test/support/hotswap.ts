@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { randomInt } from "node:crypto"
-import { mkdtemp, rm } from "node:fs/promises"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -34,12 +34,24 @@ const START_DEADLINE_MS = 60_000
 /** Below what the system gives out by itself, so that nothing started in between is given the same. */
 const PORTS = { from: 20_000, to: 32_000 }
 
-export const freePort = (): Promise<number> =>
+const isFree = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
-    const port = randomInt(PORTS.from, PORTS.to)
-    const server = createServer().once("error", () => resolve(freePort()))
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(port)))
+    const server = createServer().once("error", () => resolve(false))
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)))
   })
+
+/** A port that nobody else of this run is given, also while whoever has it is down. */
+export const freePort = async (): Promise<number> => {
+  const port = randomInt(PORTS.from, PORTS.to)
+  const isOurs = await writeFile(join(tmpdir(), `hotswap-port-${port}`), "", { flag: "wx" }).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "EEXIST") return false
+      throw error
+    },
+  )
+  return isOurs && (await isFree(port)) ? port : await freePort()
+}
 
 export const temporaryHome = (): Promise<string> => mkdtemp(join(tmpdir(), "hotswap-"))
 
@@ -72,7 +84,12 @@ export const startHotswap = async (
     output += chunk
   })
   const url = `http://127.0.0.1:${edge}`
-  await ready(url, child, () => output)
+  try {
+    await ready(url, child, () => output)
+  } catch (error) {
+    if (child.exitCode === null) await end(child, "group")
+    throw error
+  }
   return {
     url,
     originUrl: `http://127.0.0.1:${origin}`,

@@ -10,7 +10,6 @@ const LONG: readonly string[] = [
   "test/e2e/runbooks.test.ts",
   "test/e2e/cli.test.ts",
   "test/sdk/client.test.ts",
-  "test/e2e/hand-over.test.ts",
   "test/e2e/key-compromised.test.ts",
   "test/faults/outage.test.ts",
   "test/local/start.test.ts",

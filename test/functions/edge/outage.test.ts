@@ -81,7 +81,7 @@ describe.each(MODES)("with the origin %s", (mode) => {
     expect(Number(known.headers.get("hotswap-stale"))).toBeGreaterThanOrEqual(OLD_MS / 1_000)
   })
 
-  test("a Worker without memory serves it from the Cache API, and one without that from KV", async () => {
+  test("a Worker without memory serves it from the Cache API, and one without that from KV, to who may read it; of what nothing is known there is 503", async () => {
     const first = await start({ cache: true, kv: true })
     origin.says({ configs: { a: 1 }, ageMs: OLD_MS, revision: "1.0.0.5" })
     await read(first)
@@ -99,22 +99,12 @@ describe.each(MODES)("with the origin %s", (mode) => {
         expect(Number(answer.stale)).toBeGreaterThanOrEqual(OLD_MS / 1_000)
       }
       expect((await read(wiped, "?key=a")).configs).toEqual({ a: 1 })
+      expect((await wiped.get(PATH, `${token.slice(0, -8)}AAAAAAAA`)).status).toBe(401)
+      const other = await keys.issue({ tenants: ["globex"] as never })
+      expect((await wiped.get(PATH, other)).status).toBe(404)
+      const unknown = await wiped.get("/api/v1/configs/tenant/unknown", token)
+      expect([unknown.status, await unknown.json()]).toMatchObject([503, { code: "ORIGIN_UNAVAILABLE" }])
     }
-  })
-
-  test("there is 503 ORIGIN_UNAVAILABLE when nothing is known", async () => {
-    const edge = await start({ cache: false, kv: false })
-    breakOrigin(mode)
-    const answer = await read(edge)
-    expect([answer.status, answer.code]).toEqual([503, "ORIGIN_UNAVAILABLE"])
-  })
-
-  test("a wiped Worker still knows who asks", async () => {
-    const edge = await start({ cache: false, kv: false })
-    breakOrigin(mode)
-    expect((await edge.get(PATH, `${token.slice(0, -8)}AAAAAAAA`)).status).toBe(401)
-    const other = await keys.issue({ tenants: ["globex"] as never })
-    expect((await edge.get(PATH, other)).status).toBe(404)
   })
 })
 

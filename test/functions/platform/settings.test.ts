@@ -1,8 +1,14 @@
-import { randomBytes } from "node:crypto"
+import { generateKeyPairSync, randomBytes } from "node:crypto"
 import { describe, expect, test } from "vitest"
 import { readSettings, SettingsError } from "../../../functions/platform/settings.ts"
 
 const KEYS = JSON.stringify({ keys: [{ kty: "OKP", crv: "Ed25519", kid: "a", x: "abc" }] })
+
+const KEY = generateKeyPairSync("x25519").publicKey.export({ format: "jwk" }).x!
+const receivingKeys = (more: object) =>
+  JSON.stringify({ keys: [{ kty: "OKP", crv: "X25519", kid: "a", x: KEY, ...more }] })
+const ARN = "arn:aws:states:eu-central-1:123456789012"
+const QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs"
 
 const linesOf = (
   variables: Record<string, string>,
@@ -205,5 +211,60 @@ describe("settings", () => {
   ])("%j is told without telling its value", (variables, line) => {
     expect(linesOf(variables)).toEqual([line])
     expect(line).not.toContain("hunter2")
+  })
+
+  test.each([
+    ["HOTSWAP_ERASE_AFTER_DAYS", ["0", "365"], ["366", "1.5", "-1", "soon"]],
+    ["HOTSWAP_CACHE_TTL_SECONDS", ["30", "86400"], ["29", "86401", "60.5"]],
+    ["HOTSWAP_VIEW_MEMORY_MIB", ["8", "8192"], ["7", "8193", "much"]],
+    ["HOTSWAP_MANAGEMENT_LIMITS", ["on", "off"], ["ON", "true", "0"]],
+    ["HOTSWAP_OUTBOUND_ALLOW", ["10.0.0.0/8", "10.0.0.0/8, fd00::/8"], ["10.0.0.0", "10.0.0.0/33", "host/8"]],
+    ["HOTSWAP_DEPLOYMENT_NAME", ["EU 1", "a"], [" a", "a/b", "a".repeat(101)]],
+    ["HOTSWAP_BLOB_DIRECTORY", ["/var/blobs"], ["blobs", "./blobs"]],
+    ["HOTSWAP_BLOB_BUCKET", ["hotswap-blobs"], ["Hotswap", "a.b", "-a-"]],
+    ["HOTSWAP_BACKUP_REGION", ["eu-central-1"], ["EU", "eu central"]],
+    ["HOTSWAP_STATE_MACHINE_ARN", [`${ARN}:stateMachine:pacer`], [`${ARN}:activity:pacer`, "pacer"]],
+    ["HOTSWAP_BACKUP_QUEUE_URL", [QUEUE_URL], ["arn:aws:sqs:eu-central-1:123456789012:jobs"]],
+    ["HOTSWAP_KMS_ALIAS", ["hotswap/prod"], ["aws/s3", "alias hotswap", "/a", "a".repeat(151)]],
+    ["HOTSWAP_TRUSTED_DEPLOYMENTS", [`${KEY}, ${KEY}`], ["", "somebody"].map((other) => `${KEY},${other}`)],
+    ["HOTSWAP_HAND_OVER_KEY", [receivingKeys({ d: KEY })], [receivingKeys({}), KEYS]],
+    ["HOTSWAP_CONSOLE_URL", ["https://console.example.com"], ["console.example.com", "ftp://host"]],
+  ])("%s takes %j and nothing like %j, told by its name", (name, right, wrong) => {
+    for (const text of right) expect([text, linesOf({ [name]: text })]).toEqual([text, []])
+    for (const text of wrong)
+      expect([text, linesOf({ [name]: text })]).toEqual([text, [expect.stringMatching(`^${name} \\S`)]])
+  })
+})
+
+describe("what the operator says for records of processing", () => {
+  const subprocessor = { name: "Mailer Ltd", purpose: "mail", country: "IE" }
+  const says = {
+    processor: "Hotswap GmbH, Berlin",
+    subprocessors: [subprocessor, { ...subprocessor, safeguards: "SCC" }],
+    transfers: [],
+    securityMeasures: ["Everything is sealed"],
+  }
+  const read = (processing: unknown) =>
+    linesOf({ HOTSWAP_PROCESSING: typeof processing === "string" ? processing : JSON.stringify(processing) })
+
+  test("is taken as it is said", () => {
+    const settings = readSettings({ HOTSWAP_PROCESSING: JSON.stringify(says) }, [])
+    expect(settings.processing).toEqual(says)
+  })
+
+  test.each([
+    ["text that is no JSON", "{", "is not JSON"],
+    ["a list", [], "is not an object"],
+    ["a name that is none", { processors: "x" }, "processors"],
+    ["a name of every object", { constructor: "x" }, "constructor"],
+    ["nothing said", { processor: "" }, "processor"],
+    ["too much said", { location: "x".repeat(1_001) }, "location"],
+    ["a list of something else", { securityMeasures: [1] }, "securityMeasures"],
+    ["a list without an end", { securityMeasures: Array(101).fill("x") }, "securityMeasures"],
+    ["somebody without a country", { subprocessors: [{ name: "a", purpose: "b" }] }, "subprocessors"],
+    ["more than is asked", { subprocessors: [{ ...subprocessor, secret: "x" }] }, "subprocessors"],
+    ["a transfer without a ground", { transfers: [{ country: "US", safeguards: "" }] }, "transfers"],
+  ])("is refused with %s, which is named", (_what, processing, named) => {
+    expect(read(processing)).toEqual([expect.stringMatching(`^HOTSWAP_PROCESSING .*${named}`)])
   })
 })

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto"
-import { type HandOver, handOverText, type SignedHandOver } from "../../core/backup/hand-over.ts"
-import type { RunningHotswap } from "../support/hotswap.ts"
+import { type HandOver, handOverText, type SignedHandOver } from "../../../core/backup/hand-over.ts"
+import type { Call } from "../../support/hotswap.ts"
 
 export interface Part {
   id: string
@@ -22,6 +22,10 @@ export interface Deployment {
 
 type Job = { state: string; result: Record<string, unknown>; problem: { code: string } | null }
 
+interface Deployed {
+  call: Call
+}
+
 /** A key pair of somebody who is not one of the two deployments. */
 export const keysOfNobody = (type: "ed25519" | "x25519"): { publicKey: string; privateKey: KeyObject } => {
   const { privateKey } = type === "ed25519" ? generateKeyPairSync(type) : generateKeyPairSync(type)
@@ -33,7 +37,7 @@ export const signedBy = (privateKey: KeyObject, statement: HandOver): SignedHand
   signature: sign(null, Buffer.from(handOverText(statement)), privateKey).toString("base64url"),
 })
 
-export const done = async (hotswap: RunningHotswap, jobId: string): Promise<Job> => {
+export const done = async (hotswap: Deployed, jobId: string): Promise<Job> => {
   for (;;) {
     const { body } = await hotswap.call<Job>("GET", `/api/v1/jobs/${jobId}`)
     if (["succeeded", "failed", "cancelled"].includes(body.state)) return body
@@ -43,7 +47,7 @@ export const done = async (hotswap: RunningHotswap, jobId: string): Promise<Job>
 
 /** Asks, and throws where that is refused: a step on the way, not what is tested. */
 export const asked = async <T = Record<string, never>>(
-  hotswap: RunningHotswap,
+  hotswap: Deployed,
   method: string,
   path: string,
   body?: unknown,
@@ -56,7 +60,7 @@ export const asked = async <T = Record<string, never>>(
 
 /** Has a job done, and returns what came of it. */
 export const doneBy = async (
-  hotswap: RunningHotswap,
+  hotswap: Deployed,
   path: string,
   body: unknown = {},
 ): Promise<Record<string, unknown>> => {
@@ -66,15 +70,15 @@ export const doneBy = async (
   return result
 }
 
-export const downloaded = (hotswap: RunningHotswap, backupId: string): Promise<Downloaded> =>
+export const downloaded = (hotswap: Deployed, backupId: string): Promise<Downloaded> =>
   asked<Downloaded>(hotswap, "GET", `/api/v1/backups/${backupId}/manifest`)
 
-export const partOf = async (hotswap: RunningHotswap, backupId: string, id: string): Promise<string> =>
+export const partOf = async (hotswap: Deployed, backupId: string, id: string): Promise<string> =>
   (await asked<{ bytes: string }>(hotswap, "GET", `/api/v1/backups/${backupId}/parts/${id}`)).bytes
 
 /** An archive of a tenant for the deployment that has this key, downloaded. */
 export const handedOver = async (
-  hotswap: RunningHotswap,
+  hotswap: Deployed,
   tenantId: string,
   receivingKey: string,
 ): Promise<Downloaded> => {
@@ -103,7 +107,7 @@ export interface Furnished {
 
 /** A tenant with something of everything that travels, and a token, which does not. */
 export const furnished = async (
-  hotswap: RunningHotswap,
+  hotswap: Deployed,
   tenantId: string,
   webhookUrl: string,
 ): Promise<Furnished> => {
@@ -128,7 +132,7 @@ const SECRETS = ["Development:password", "QA:password"]
 const PLAIN = ["Development:greeting", "Staging:greeting", "Staging:dark-mode"]
 
 /** What anybody could tell of a tenant: what has to be the same in the other place. */
-export const everythingOf = async (hotswap: RunningHotswap, tenantId: string) => {
+export const everythingOf = async (hotswap: Deployed, tenantId: string) => {
   const get = (path: string) => asked<unknown>(hotswap, "GET", path)
   const config = (id: string) => `/api/v1/configs/${tenantId}:${id}`
   const ids = [...SECRETS, ...PLAIN]

@@ -1,18 +1,6 @@
-import { execFile } from "node:child_process"
-import { createHmac } from "node:crypto"
-import { once } from "node:events"
-import { mkdtemp, rm } from "node:fs/promises"
-import { createServer, type IncomingHttpHeaders, type Server } from "node:http"
-import type { AddressInfo } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { text } from "node:stream/consumers"
-import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import type { HandOver } from "../../core/backup/hand-over.ts"
-import { buildCommand } from "../../sdk/build.ts"
-import { type RunningHotswap, removeHome, startHotswap } from "../support/hotswap.ts"
-import { ROOT } from "../support/source-tree.ts"
+import type { HandOver } from "../../../core/backup/hand-over.ts"
+import { type DeploymentHere, startDeployment } from "../../support/deployment.ts"
 import {
   asked,
   type Deployment,
@@ -20,8 +8,6 @@ import {
   done,
   doneBy,
   downloaded,
-  everythingOf,
-  type Furnished,
   furnished,
   handedOver,
   keysOfNobody,
@@ -30,116 +16,15 @@ import {
   signedBy,
 } from "./hand-over-world.ts"
 
-const run = promisify(execFile)
-
-let source: RunningHotswap
-let target: RunningHotswap
-let folder: string
-let webhook: Server
-let received: { headers: IncomingHttpHeaders; body: string }[] = []
-
+let source: DeploymentHere
+let target: DeploymentHere
 beforeAll(async () => {
-  webhook = createServer((request, response) => {
-    void text(request).then((body) => {
-      received.push({ headers: request.headers, body })
-      response.writeHead(204).end()
-    })
-  }).listen(0, "127.0.0.1")
-  await once(webhook, "listening")
-  folder = await mkdtemp(join(tmpdir(), "hotswap-hand-over-"))
-  const env = (name: string) => ({
-    HOTSWAP_DEPLOYMENT_NAME: name,
-    HOTSWAP_OUTBOUND_ALLOW: "127.0.0.0/8",
-    HOTSWAP_MANAGEMENT_LIMITS: "off",
-  })
-  ;[source, target] = await Promise.all([
-    startHotswap({ env: env("source") }),
-    startHotswap({ env: env("target") }),
-    buildCommand(join(folder, "dist")),
-  ])
-}, 120_000)
-afterAll(async () => {
-  webhook.close()
-  await Promise.all([source, target].map((hotswap) => hotswap?.stop()))
-  for (const hotswap of [source, target]) if (hotswap) await removeHome(hotswap.home)
-  await rm(folder, { recursive: true, force: true })
+  const env = { HOTSWAP_OUTBOUND_ALLOW: "127.0.0.0/8", HOTSWAP_MANAGEMENT_LIMITS: "off" }
+  ;[source, target] = await Promise.all([startDeployment(env), startDeployment(env)])
 })
+afterAll(() => Promise.all([source?.stop(), target?.stop()]))
 
-const webhookUrl = () => `http://127.0.0.1:${(webhook.address() as AddressInfo).port}/`
-const deployment = (hotswap: RunningHotswap) => asked<Deployment>(hotswap, "GET", "/api/v1/deployment")
-const hotswapCommand = async (words: string[], env: Record<string, string> = {}) => {
-  const command = join(folder, "dist/hotswap.js")
-  const own = {
-    HOTSWAP_URL: source.url,
-    HOTSWAP_TOKEN: source.adminToken,
-    HOTSWAP_TO_TOKEN: target.adminToken,
-  }
-  const options = { cwd: folder, env: { PATH: process.env.PATH, ...own, ...env } }
-  return await run(join(ROOT, "node_modules/.bin/node"), [command, ...words], options)
-}
-
-describe("a tenant that is handed over", () => {
-  let made: Furnished
-  let before: Awaited<ReturnType<typeof everythingOf>>
-  beforeAll(async () => {
-    made = await furnished(source, "acme-corp", webhookUrl())
-    before = await everythingOf(source, "acme-corp")
-    await hotswapCommand(["migrate", "acme-corp", "--to", target.url])
-  }, 60_000)
-
-  test("has its configuration, flags, history and secrets in the other place", async () => {
-    expect(await everythingOf(target, "acme-corp")).toEqual(before)
-  })
-
-  test("has its audit trail there, which goes on from where it was and is whole", async () => {
-    const ask = (hotswap: RunningHotswap) =>
-      asked<{ items: { seq: number; hash: string }[] }>(
-        hotswap,
-        "GET",
-        "/api/v1/audit?tenantId=acme-corp&limit=100",
-      )
-    const [there, here] = await Promise.all([ask(source), ask(target)])
-    const known = new Map(there.items.map(({ seq, hash }) => [seq, hash]))
-    const carried = here.items.filter(({ seq, hash }) => known.get(seq) === hash)
-    // The secrets that were compared are read in both places, each in its own trail.
-    expect(carried.length).toBeGreaterThanOrEqual(10)
-    const verdict = await asked(target, "POST", "/api/v1/audit/verify", { tenantId: "acme-corp" })
-    expect(verdict).toMatchObject({ ok: true })
-  })
-
-  test("has none of its tokens there", async () => {
-    const { items } = await asked<{ items: unknown[] }>(target, "GET", "/api/v1/tenants/acme-corp/tokens")
-    expect(items).toEqual([])
-    const answers = await Promise.all(
-      [source, target].map((hotswap) =>
-        hotswap.call("GET", "/api/v1/configs/acme-corp:Staging:greeting", { token: made.token }),
-      ),
-    )
-    expect(answers.map(({ status }) => status)).toEqual([200, 401])
-  })
-
-  test("signs its webhooks there with the secret that their receivers know", async () => {
-    received = []
-    const path = `/api/v1/tenants/acme-corp/channels/${made.channel.channelId}/test`
-    expect(await asked(target, "POST", path)).toMatchObject({ delivered: true })
-    const [{ headers, body }] = received as [(typeof received)[number]]
-    const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`
-    const key = Buffer.from(made.channel.secret.slice("whsec_".length), "base64")
-    expect(headers["webhook-signature"]).toBe(
-      `v1,${createHmac("sha256", key).update(signed).digest("base64")}`,
-    )
-  })
-
-  test("is not made there a second time by mistake, nor by a deployment for itself", async () => {
-    await expect(hotswapCommand(["migrate", "acme-corp", "--to", target.url])).rejects.toMatchObject({
-      code: 1,
-      stderr: expect.stringMatching(/^hotswap: acme-corp is at .* already: .*\n$/),
-    })
-    await expect(hotswapCommand(["migrate", "acme-corp", "--to", source.url])).rejects.toMatchObject({
-      stderr: expect.stringContaining("is the deployment that the tenant is on"),
-    })
-  })
-})
+const deployment = (of: DeploymentHere) => asked<Deployment>(of, "GET", "/api/v1/deployment")
 
 describe("what is taken in", () => {
   let from: Deployment
@@ -147,7 +32,7 @@ describe("what is taken in", () => {
   let good: Downloaded
   const nobody = keysOfNobody("ed25519")
   beforeAll(async () => {
-    await furnished(source, "victim", webhookUrl())
+    for (const tenantId of ["victim", "another"]) await furnished(source, tenantId, "http://127.0.0.1:9/")
     ;[from, to] = await Promise.all([deployment(source), deployment(target)])
     good = await handedOver(source, "victim", to.receivingKey)
   }, 60_000)
@@ -357,7 +242,7 @@ describe("what is taken in", () => {
     const outcome = jobId.includes(":job_") ? (await done(source, jobId)).problem?.code : jobId
     expect(outcome).toMatch(/ARCHIVE_NOT_FOUND|ARCHIVE_KEY_UNKNOWN|BACKUP_/)
     for (const path of ["manifest", `parts/${good.parts[0]!.id}`]) {
-      const named = good.backupId.replace("victim:", "acme-corp:")
+      const named = good.backupId.replace("victim:", "another:")
       expect((await source.call<{ code: string }>("GET", `/api/v1/backups/${named}/${path}`)).body.code).toBe(
         "BACKUP_NOT_FOUND",
       )
