@@ -1,10 +1,10 @@
 /** What each function's code may weigh, in kibibytes, minified, maps not counted. Raise one only with a reason. */
 export const BUDGET_KIB = {
-  read: 186,
+  read: 198,
   manage: 1880,
-  outcomes: 730,
+  outcomes: 740,
   advance: 680,
-  relay: 312,
+  relay: 320,
   notify: 450,
   backup: 900,
   migrate: 140,

@@ -1,5 +1,6 @@
 import { ask, show } from "./command.ts"
 import { outputOf, outputsOf } from "./deploy.ts"
+import { readWorkerConfig } from "./wrangler-config.ts"
 
 type Secret = Readonly<Record<string, string>>
 
@@ -16,10 +17,14 @@ const fieldOf = (secret: Secret, name: string): string => {
   return value
 }
 
-/** What the Worker of a stage is told: where the functions are, and what it is known by. */
+/** Only of a Worker that is traced. */
+const TRACE_HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
+
+/** What the Worker of a stage is told: where the functions are, and what it is known by. `required`: its secrets' names. */
 export const workerInputs = async (
   outputs: Readonly<Record<string, string>>,
   secretNamed: (name: string) => Promise<Secret>,
+  required: readonly string[] = [],
 ): Promise<Record<string, string>> => {
   const readUrl = outputOf(outputs, "ReadDoorUrl")
   const region = /\.lambda-url\.([a-z0-9-]+)\.on\.aws$/.exec(new URL(readUrl).hostname)?.[1]
@@ -40,11 +45,19 @@ export const workerInputs = async (
     WORKER_AWS_REGION: region,
     WORKER_UPSTASH_REDIS_REST_URL: fieldOf(redis, "url"),
     WORKER_UPSTASH_REDIS_REST_TOKEN: fieldOf(redis, "token"),
+    ...(required.includes(TRACE_HEADERS)
+      ? { [`WORKER_${TRACE_HEADERS}`]: fieldOf(await secretNamed("otlp"), "headers") }
+      : {}),
   }
 }
 
 /** Uploads the Worker with what the stage's deployment told. */
 export const deployWorker = async (stage: string): Promise<void> => {
-  const inputs = await workerInputs(await outputsOf(stage), async (name) => await secretOf(stage, name))
+  const { required } = readWorkerConfig(stage).secrets
+  const inputs = await workerInputs(
+    await outputsOf(stage),
+    async (name) => await secretOf(stage, name),
+    required,
+  )
   await show("node", ["ci/worker.ts", stage], { environment: inputs })
 }

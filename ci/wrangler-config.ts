@@ -5,7 +5,7 @@ import type { Bindings } from "../functions/edge/runtime.ts"
 
 const ROOT = join(import.meta.dirname, "..")
 
-type Kind = "var" | "secret" | "kv" | "hub" | "version" | "optional"
+type Kind = "var" | "secret" | "kv" | "hub" | "version" | "optional" | "optional secret"
 
 /** Whatever the Worker is deployed with, and as what; a binding more in its types is an error here. */
 const KINDS = {
@@ -28,6 +28,10 @@ const KINDS = {
   STREAM_HUBS: "optional",
   STREAMS_MAX: "optional",
   ORIGIN_DEADLINE_MS: "optional",
+  OTEL_EXPORTER_OTLP_ENDPOINT: "optional",
+  OTEL_EXPORTER_OTLP_HEADERS: "optional secret",
+  OTEL_TRACES_SAMPLER: "optional",
+  OTEL_TRACES_SAMPLER_ARG: "optional",
 } as const satisfies Record<keyof Bindings, Kind>
 
 const Migration = z.strictObject({
@@ -104,7 +108,7 @@ const disagreements = (
 
 const wrongBindings = (config: StageConfig): string[] => [
   ...disagreements("vars", Object.keys(config.vars), namesOf("var"), namesOf("optional")),
-  ...disagreements("secrets", config.secrets.required, namesOf("secret")),
+  ...disagreements("secrets", config.secrets.required, namesOf("secret"), namesOf("optional secret")),
   ...disagreements(
     "kv_namespaces",
     config.kv_namespaces.map(({ binding }) => binding),

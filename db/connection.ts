@@ -2,6 +2,7 @@ import { Socket } from "node:net"
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js"
 import postgres from "postgres"
 import { expireAfter } from "./deadline.ts"
+import { currentSpan, reasonOf } from "./span.ts"
 import { DatabaseUnavailable, explain, leavesSession } from "./unavailable.ts"
 
 /** A query of Drizzle's that has been `.prepare(name)`d: planned once for each connection, then one round trip. */
@@ -170,7 +171,22 @@ const driverOptions = ({ applicationName, deadlineMs }: ConnectionOptions) => ({
 const refuseWhen = (sql: postgres.Sql, isGone: () => boolean): postgres.Sql =>
   new Proxy(sql, {
     get: (target, name) => {
-      if (name === "unsafe" && isGone()) throw new DatabaseUnavailable(LOST)
-      return Reflect.get(target, name)
+      if (name !== "unsafe") return Reflect.get(target, name)
+      if (isGone()) throw new DatabaseUnavailable(LOST)
+      return currentSpan() === undefined ? target.unsafe : unsafeInSpans(target)
     },
   })
+
+/** `sql.unsafe`, with a span for each statement, of which its parameters are no part. */
+const unsafeInSpans = (sql: postgres.Sql): postgres.Sql["unsafe"] =>
+  ((statement: string, ...rest: []) => {
+    const asked = sql.unsafe(statement, ...rest)
+    const span = currentSpan()?.asks({ of: "postgresql", statement })
+    const ended = (error?: unknown) => {
+      if (error !== undefined) span?.fail(reasonOf(error))
+      span?.end()
+    }
+    // Not by its own `then`, which begins it: what else is sent in this turn would come after it.
+    Promise.prototype.then.call(asked, () => ended(), ended)
+    return asked
+  }) as postgres.Sql["unsafe"]

@@ -71,6 +71,16 @@ export interface CheckpointSettings {
   lockMode: LockMode
 }
 
+/** Whom the functions tell what they traced; the Worker has its own in wrangler.jsonc. */
+export interface TraceExport {
+  /** Takes OTLP over HTTP, such as `https://otlp.example.com`. */
+  endpoint: string
+  /** Of the traces that begin at a function: from 0 to 1. Of those that the Worker began it has decided. */
+  ratio: number
+  /** Is what opens the endpoint in the secret `otlp`? */
+  hasHeaders: boolean
+}
+
 export interface StageSettings {
   stage: Stage
   /** Or only by hand, then nothing else has a role for it. */
@@ -104,6 +114,8 @@ export interface StageSettings {
   corsOrigins: readonly string[]
   /** Where the links in messages lead; `null`: they have none. */
   consoleUrl: string | null
+  /** `null`: nothing is traced. */
+  traces: TraceExport | null
   /** Who is told by mail when an alarm goes off or is over; each confirms it once. Others subscribe to the topic. */
   alarmMails: readonly string[]
   logRetention: RetentionDays
@@ -208,6 +220,7 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     jwtIssuers: [],
     corsOrigins: [],
     consoleUrl: null,
+    traces: null,
     alarmMails: [],
     logRetention: RetentionDays.ONE_WEEK,
     removalPolicy: RemovalPolicy.DESTROY,
@@ -230,6 +243,7 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     jwtIssuers: [],
     corsOrigins: [],
     consoleUrl: null,
+    traces: null,
     alarmMails: [],
     logRetention: RetentionDays.ONE_MONTH,
     removalPolicy: RemovalPolicy.DESTROY,
@@ -252,6 +266,7 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     jwtIssuers: [],
     corsOrigins: [],
     consoleUrl: null,
+    traces: null,
     alarmMails: [],
     logRetention: RetentionDays.ONE_YEAR,
     removalPolicy: RemovalPolicy.RETAIN,

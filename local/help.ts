@@ -45,6 +45,10 @@ export const HELP = `
                                such as 127.0.0.0/8 for this machine (none)
   HOTSWAP_CONSOLE_URL          where links in messages lead (they have none)
   SMTP_URL, SMTP_FROM          a mail server and who mail is from (no mail is sent)
+  OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS
+                               whom spans are told, such as http://127.0.0.1:4318 (nothing is traced)
+  OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG
+                               which traces are recorded, as OpenTelemetry has it (all of them)
   HOTSWAP_STATE_MACHINE_ARN    what paces rollouts on AWS (the process's own clock)
   DATABASE_URL                 a PostgreSQL to migrate and use, as its owner (one of its own)
   DATABASE_OWNER_URL           the owner's, for the function that migrates on AWS (not read here)

@@ -1,4 +1,5 @@
 import { resolve } from "node:path"
+import { readTraceSettings, TRACE_VARIABLES } from "../core/trace/settings.ts"
 import { readSettings, SettingsError } from "../functions/platform/settings.ts"
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -74,6 +75,7 @@ const GIVEN = [
   "HOTSWAP_CONSOLE_URL",
   "SMTP_URL",
   "SMTP_FROM",
+  ...TRACE_VARIABLES,
 ] as const
 
 /** Reads the environment variables of `npm start`. Throws StartError with one line for each that is wrong. */
@@ -101,6 +103,7 @@ export const readLocalSettings = (variables: Variables): LocalSettings => {
 
 /** What the functions would refuse later is told before anything has started. */
 const complainOfGiven = (given: LocalSettings["given"], complain: Complain): void => {
+  readTraceSettings(given, complain)
   try {
     readSettings(given, [])
   } catch (error) {

@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { setTimeout as wait } from "node:timers/promises"
+import { TRACE_VARIABLES } from "../core/trace/settings.ts"
 import { startCache } from "./cache.ts"
 import { composeFunctions, type Functions } from "./compose.ts"
 import { startDatabase } from "./database.ts"
@@ -168,6 +169,7 @@ const bindingsOf = (
   READER_PUBLIC_KEYS: variables.HOTSWAP_READER_PUBLIC_KEYS!,
   HOTSWAP_ENVIRONMENTS: functions.environments.join(","),
   HOTSWAP_CORS_ORIGINS: variables.HOTSWAP_CORS_ORIGINS ?? "",
+  ...Object.fromEntries(TRACE_VARIABLES.map((name) => [name, variables[name] ?? ""])),
   ORIGIN_DEADLINE_MS: String(ORIGIN_DEADLINE_MS),
   UPSTASH_REDIS_REST_URL: variables.UPSTASH_REDIS_REST_URL!,
   UPSTASH_REDIS_REST_TOKEN: variables.UPSTASH_REDIS_REST_TOKEN!,

@@ -40,7 +40,14 @@ const CORE_PACKAGES = ["ajv", "ajv-formats", "re2js", "microdiff"]
 const EDGE_PACKAGES = ["jose"]
 /** Peers, of which an application installs those it uses. */
 const SDK_PACKAGES = /^(@openfeature\/|@nats-io\/|hono|express)/
-const INFRA_PACKAGES = ["aws-cdk-lib", "cdk-nag", "constructs", "esbuild"]
+const INFRA_PACKAGES = [
+  "@grafana/grafana-foundation-sdk",
+  "yaml",
+  "aws-cdk-lib",
+  "cdk-nag",
+  "constructs",
+  "esbuild",
+]
 
 const packageOf = (specifier: string): string =>
   specifier

@@ -44,6 +44,7 @@ import { createStreams } from "./stream.ts"
 import type { OpenRoom } from "./stream-hub.ts"
 import { openRoom as openRoomWith } from "./stream-room.ts"
 import { createTicketSigner } from "./ticket-signer.ts"
+import { createTracing, hopOf, noteRoute } from "./tracing.ts"
 import { type Caller, createViews } from "./views.ts"
 
 /** Everything one isolate keeps in memory, wired once. */
@@ -59,7 +60,7 @@ interface Parts {
 
 const callerOf = (request: Request, life: RequestLife): Caller => ({
   waitUntil: (promise) => life.waitUntil(promise),
-  trace: () => request.headers.get("traceparent"),
+  hop: (name) => hopOf(request, life, name),
 })
 
 /** Whoever may not read this is told so before anything is looked up. */
@@ -197,9 +198,10 @@ export const createEdge = (bindings: Bindings): Edge => {
   const openOfrepStream = createOfrepStream({ streams, sign, environments: settings.environments })
   const crossOrigin = createCrossOrigin(settings.corsOrigins)
 
-  const pass = async (request: Request): Promise<Response> => {
+  const pass = async (request: Request, life: RequestLife): Promise<Response> => {
     const { pathname, search } = new URL(request.url)
-    return await forward(request, originOf(pathname, settings) + pathname + search, settings, send)
+    const target = originOf(pathname, settings) + pathname + search
+    return await forward(request, target, settings, send, hopOf(request, life, request.method))
   }
 
   /** `null`: that is for the origin to answer. */
@@ -238,11 +240,15 @@ export const createEdge = (bindings: Bindings): Edge => {
   const answerAny: Edge["answer"] = async (request, life) => {
     const { method } = request
     const route = routeOf(request.url)
+    noteRoute(life, method, route)
     if (route.kind === "health" && (method === "GET" || method === "HEAD")) return health(bindings)
     if (route.kind === "hidden") return problemResponse(routeUnknown(route.path))
-    if (!isForPages(route)) return await pass(request)
+    if (!isForPages(route)) return await pass(request, life)
     if (method === "OPTIONS") return crossOrigin.options(request, METHODS[route.kind])
-    return crossOrigin.allow(request, (await answer(request, route, life)) ?? (await pass(request)))
+    return crossOrigin.allow(request, (await answer(request, route, life)) ?? (await pass(request, life)))
   }
-  return { answer: answerAny, openRoom }
+  const withSpan = createTracing(bindings)
+  const answerTraced: Edge["answer"] = (request, life) =>
+    withSpan!(request, life, (own) => answerAny(request, own))
+  return { answer: withSpan === null ? answerAny : answerTraced, openRoom }
 }

@@ -3,6 +3,7 @@ import { originUnavailable, problemResponse } from "./refusals.ts"
 import { type Settings, warn } from "./runtime.ts"
 import { SECURITY_HEADERS } from "./security.ts"
 import type { Send } from "./send.ts"
+import type { Hop } from "./tracing.ts"
 
 /**
  * Headers that concern one connection only (RFC 9110 §7.6.1); `expect` too, as who took the request in has answered it: a
@@ -88,17 +89,20 @@ export const forward = async (
   target: string,
   { secret }: Settings,
   send: Send,
+  hop: Hop,
 ): Promise<Response> => {
   const headers = withoutHops(request.headers)
   for (const name of CLAIMS) headers.delete(name)
   headers.set(EDGE_HEADER, secret)
   headers.set(SITE_HEADER, new URL(request.url).origin)
   headers.delete(CLIENT_HEADER)
+  if (hop.traceparent !== null) headers.set("traceparent", hop.traceparent)
   const caller = request.headers.get(CALLER_HEADER)
   if (caller !== null) headers.set(CLIENT_HEADER, caller)
   try {
     const body = send.signs(target) ? await wholeBody(request) : request.body
     const response = await send({ method: request.method, url: target, headers, body })
+    hop.over(response.status)
     // That the key is not taken is nothing that the caller may hear as being about his own token.
     if (response.status === 403 && send.signs(target) && response.headers.has(AWS_ERROR)) {
       await response.body?.cancel()
@@ -113,6 +117,7 @@ export const forward = async (
       headers: returned,
     })
   } catch (error) {
+    hop.over(null)
     if (error instanceof Refusal) return problemResponse(error)
     warn("origin unreachable", { path: new URL(target).pathname, error: String(error) })
     return problemResponse(originUnavailable())

@@ -6,6 +6,8 @@ import { parsePointer } from "./pointer.ts"
 import { type Settings, warn } from "./runtime.ts"
 import { partName, type Scope, type ViewPart } from "./scope.ts"
 import type { Send } from "./send.ts"
+import type { Hop } from "./tracing.ts"
+import type { Caller } from "./views.ts"
 
 /** `"absent"` is the origin's word; everything that is not an answer is `"unreachable"`. */
 export type OriginAnswer<T> = T | "absent" | "unreachable"
@@ -45,13 +47,13 @@ const viewsOf = (value: unknown): ToldPointer["views"] =>
 export interface Origin {
   pointer(
     scope: Scope,
-    trace: string | null,
+    caller: Pick<Caller, "hop">,
     deadlineMs: number,
     wanted?: Wanted | null,
     held?: readonly ViewId[],
   ): Promise<OriginAnswer<ToldPointer>>
   /** The text, not yet checked to be the view's. */
-  view(scope: Scope, part: ViewPart, trace: string | null): Promise<OriginAnswer<string>>
+  view(scope: Scope, part: ViewPart, caller: Pick<Caller, "hop">): Promise<OriginAnswer<string>>
 }
 
 /** A view can be 12 MiB: it may take longer than a reader waits, and serve the next one. */
@@ -67,33 +69,35 @@ export const createOrigin = (settings: Settings, send: Send): Origin => {
 
   const ask = async <T>(
     path: string,
-    trace: string | null,
+    hop: Hop,
     deadlineMs: number,
     absentCode: string,
     read: (response: Response) => Promise<T | "unreachable">,
   ): Promise<OriginAnswer<T>> => {
     const headers = new Headers({ "hotswap-edge": secret })
-    if (trace !== null) headers.set("traceparent", trace)
+    if (hop.traceparent !== null) headers.set("traceparent", hop.traceparent)
     try {
       const signal = AbortSignal.timeout(deadlineMs)
       const response = await send({ method: "GET", url: readOrigin + path, headers, body: null, signal })
+      hop.over(response.status)
       if (response.status === 200) return await read(response)
       // Only the origin's own word makes something absent: a 404 from anything in between does not.
       if (response.status === 404 && (await problemCode(response)) === absentCode) return "absent"
       warn("origin answered uselessly", { path, status: response.status })
     } catch (error) {
+      hop.over(null)
       warn("origin unreachable", { path, error: String(error) })
     }
     return "unreachable"
   }
 
   return {
-    pointer: async (scope, trace, deadlineMs, wanted = null, held = []) => {
+    pointer: async (scope, caller, deadlineMs, wanted = null, held = []) => {
       // The age counts from before the question was sent: rather a little too old than too young.
       const askedAtMs = Date.now()
       return await ask(
         `/internal/pointer/${scope.name}${queryOf(wanted, held, askedAtMs)}`,
-        trace,
+        caller.hop("GET /internal/pointer/{tenantId}/{environment}"),
         deadlineMs,
         "TENANT_NOT_FOUND",
         async (response) => {
@@ -105,10 +109,10 @@ export const createOrigin = (settings: Settings, send: Send): Origin => {
         },
       )
     },
-    view: async (scope, part, trace) =>
+    view: async (scope, part, caller) =>
       await ask(
         `/internal/view/${partName(scope, part)}`,
-        trace,
+        caller.hop("GET /internal/view/{tenantId}/{environment}/{view}"),
         originDeadlineMs * VIEW_DEADLINES,
         "VIEW_NOT_FOUND",
         async (response) => await response.text(),

@@ -172,7 +172,7 @@ export const createPointers = ({ origin, views, lastKnownGood, deadlineMs }: Par
     // The pointer may move between two questions and the view it named be gone: then ask for where it is now.
     for (let question = 0; question < QUESTIONS_MAX; question++) {
       const waitMs = known ? deadlineMs : deadlineMs * PATIENCE
-      const asking = origin.pointer(scope, caller.trace(), waitMs, wanted, viewsIn(known))
+      const asking = origin.pointer(scope, caller, waitMs, wanted, viewsIn(known))
       // Who was told of a move is ahead of the cache: that is for when the origin has nothing to say.
       const adopting = wanted === null ? Promise.resolve() : adoptShared(scope)
       caller.waitUntil(adopting)

@@ -1,5 +1,6 @@
 import type { Environment } from "../../core/environment.ts"
 import { parseEnvironments } from "../../core/environment.ts"
+import type { OpenSpan } from "../../core/trace/tracer.ts"
 import { parseWebOrigins } from "../../core/web-origins.ts"
 import type { SigningKey } from "./sigv4.ts"
 
@@ -24,6 +25,8 @@ export interface SharedCache {
 /** What a request keeps alive after its answer has gone. */
 export interface RequestLife {
   waitUntil(promise: Promise<unknown>): void
+  /** Where it is traced: the span around its answer. */
+  span?: OpenSpan
 }
 
 /** The part of a Durable Object namespace that is used here. */
@@ -62,6 +65,11 @@ export interface Bindings {
   STREAMS_MAX?: string
   /** How long a read waits for the origin before it is given the last known good; 3,000 if left out. */
   ORIGIN_DEADLINE_MS?: string
+  /** Whom spans are told, as OpenTelemetry's own variables say it; and which: see core/trace/settings.ts. */
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string
+  OTEL_EXPORTER_OTLP_HEADERS?: string
+  OTEL_TRACES_SAMPLER?: string
+  OTEL_TRACES_SAMPLER_ARG?: string
   /** Which of the uploaded versions this is; told by `/health`, so that who deploys knows whom he asked. */
   WORKER_VERSION?: { id: string }
 }

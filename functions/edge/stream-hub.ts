@@ -7,6 +7,7 @@ import { type Bindings, type RequestLife, streamsMaxOf, warn } from "./runtime.t
 import { type Scope, scopeOf } from "./scope.ts"
 import type { Hint, Room } from "./stream-room.ts"
 import { type Opening, seat } from "./stream-seat.ts"
+import { NO_HOP } from "./tracing.ts"
 import type { Caller } from "./views.ts"
 
 type HubBindings = Pick<Bindings, "UPSTASH_REDIS_REST_URL" | "UPSTASH_REDIS_REST_TOKEN" | "STREAMS_MAX">
@@ -62,7 +63,7 @@ export class StreamHub {
   constructor(state: RequestLife, bindings: HubBindings, openRoom: OpenRoom) {
     this.#bindings = bindings
     this.#openRoom = openRoom
-    this.#caller = { waitUntil: (promise) => state.waitUntil(promise), trace: () => null }
+    this.#caller = { waitUntil: (promise) => state.waitUntil(promise), hop: () => NO_HOP }
   }
 
   /** `/{tenantId}/{environment}` with an {@link Opening}: the stream, until its reader leaves. */

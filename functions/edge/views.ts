@@ -8,6 +8,7 @@ import { pause, SHARED_AFTER_MS } from "./pause.ts"
 import type { Arm } from "./pointer.ts"
 import { openSharedCache, type RequestLife, surviving, warn } from "./runtime.ts"
 import { partName, type Scope, type ViewPart, viewCacheKey } from "./scope.ts"
+import type { Hop } from "./tracing.ts"
 import { cutView, isViewText } from "./view-check.ts"
 
 /** The text of a view or of one of its chunks; its members are found once and then looked up. */
@@ -25,9 +26,9 @@ export class ViewContent {
   }
 }
 
-/** Who asks: keeps what was begun alive, and names the trace that it belongs to. */
+/** Who asks: keeps what was begun alive, and traces what is asked on its behalf. */
 export interface Caller extends RequestLife {
-  trace(): string | null
+  hop(name: string): Hop
 }
 
 /** Immutable views by id: from memory, else the Cache API, else the origin, checked on the way in. */
@@ -79,7 +80,7 @@ export const createViews = (origin: Origin, deadlineMs: number): Views => {
   const fetchPart = async (scope: Scope, part: ViewPart, caller: Caller): Promise<OriginAnswer<string>> => {
     const cached = await fromCache(scope, part)
     if (cached !== null) return cached
-    const told = await origin.view(scope, part, caller.trace())
+    const told = await origin.view(scope, part, caller)
     if (told === "absent" || told === "unreachable") return told
     if (await isViewText(told, scope, part)) {
       caller.waitUntil(intoCache(scope, part, told))

@@ -13,6 +13,7 @@ import { answeredWithin, LIMITS_MS } from "./deadline.ts"
 import type { FunctionUrlEvent, FunctionUrlHandler, FunctionUrlResult } from "./events.ts"
 import { createFailures, type Failures } from "./failures.ts"
 import { type LazyRoute, nameOf } from "./lazy-route.ts"
+import { noteRoute } from "./notes.ts"
 import { tenantNotFound } from "./permit.ts"
 import { type ProblemLog, problemReply } from "./problem.ts"
 import type { Knock, Pieces, Route, RouteReply } from "./route.ts"
@@ -174,6 +175,7 @@ export const createApp = (deps: AppDeps, routes: readonly (Route | LazyRoute)[])
     )
   })
   const answerOf = async (route: Route | LazyRoute, context: Context<Bindings>): Promise<RouteReply> => {
+    noteRoute(context.req.method, route.path)
     if ("plain" in route && route.plain && new URL(context.req.url).search === "")
       return await answeredWithin(LIMITS_MS.read, route.plain)
     // Its time begins when it is there: only the first to ask waits for that.

@@ -8,6 +8,7 @@ import { parseBody } from "./body.ts"
 import { LIMITS_MS } from "./deadline.ts"
 import { describe } from "./describe.ts"
 import { idempotencyOf } from "./idempotency.ts"
+import { noteTenant } from "./notes.ts"
 import { permit, tenantNotFound, type Where } from "./permit.ts"
 import { checked } from "./validate.ts"
 
@@ -160,6 +161,7 @@ export const route = <Params extends z.ZodType, Query extends z.ZodType, Body ex
       await checkTenantHeader(knock, principal, where)
       if (!readsBody && !spec.evenDeleted) await mustExist(knock, principal, where)
     }
+    if (where.scope !== null) noteTenant(where.scope)
     const ifMatch = knock.header("if-match")
     return await spec.run({
       ...input,

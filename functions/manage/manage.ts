@@ -10,6 +10,7 @@ import { requestKeyOf } from "../http/idempotency.ts"
 import { jwtVerifierOf } from "../http/jwt-door.ts"
 import { lazily } from "../http/lazily.ts"
 import type { Route } from "../http/route.ts"
+import { withServerSpan } from "../http/server-span.ts"
 import { readerSigner, readerVerifier } from "../http/tokens.ts"
 import type { ManagePlatform } from "../platform/compose-manage.ts"
 import type { ManageDeps } from "./deps.ts"
@@ -91,5 +92,5 @@ export const createManage = (platform: ManagePlatform): Manage => {
     },
     routes,
   )
-  return { app, routes: loaded, handler: functionUrlHandler(app) }
+  return { app, routes: loaded, handler: withServerSpan(platform, functionUrlHandler(app)) }
 }

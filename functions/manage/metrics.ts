@@ -3,12 +3,13 @@ import { JOB_KINDS } from "../../core/job/job.ts"
 import { backupFigures, jobFigures } from "../../db/system-backups.ts"
 import { type Route, type RouteReply, route } from "../http/route.ts"
 import type { ManageDeps } from "./deps.ts"
+import { lagMetrics } from "./lag-metrics.ts"
 
 /** Prometheus' text format, 0.0.4. */
 const TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 /** By value of its one label; under `""` without. No tenant is ever a label: there may be 100,000. */
-interface Metric {
+export interface Metric {
   name: string
   help: string
   label?: string
@@ -29,7 +30,8 @@ const linesOf = ({ name, help, label, values }: Metric): string[] => {
 
 const textOf = (metrics: readonly Metric[]): string => `${metrics.flatMap(linesOf).join("\n")}\n`
 
-const metricsOf = async ({ system }: ManageDeps): Promise<Metric[]> => {
+/** All that is told of the service itself, what is not known yet among it. */
+export const metricsOf = async ({ system }: Pick<ManageDeps, "system">): Promise<Metric[]> => {
   const backups = await backupFigures(system, schedulePeriods())
   const jobs = new Map((await jobFigures(system)).map((figures) => [figures.kind, figures]))
   const byKind = (what: "queued" | "running" | "dead" | "waitedSeconds") =>
@@ -84,6 +86,7 @@ const metricsOf = async ({ system }: ManageDeps): Promise<Metric[]> => {
       label: "kind",
       values: byKind("waitedSeconds"),
     },
+    ...(await lagMetrics(system)),
   ]
 }
 

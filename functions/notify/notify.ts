@@ -11,6 +11,7 @@ import type { NotifyPlatform } from "../platform/compose-notify.ts"
 import { withSecret } from "../platform/keys/channel-secrets.ts"
 import type { Message } from "../platform/messages/message.ts"
 import type { Sent } from "../platform/messages/messenger.ts"
+import { traced } from "../platform/tracing.ts"
 import { ATTEMPTS_MAX, backoffMs } from "./backoff.ts"
 
 export interface Notify {
@@ -110,7 +111,7 @@ export const createNotify = (platform: NotifyPlatform): Notify => {
   const begin = (due: DueDelivery): void => {
     const { scope, deliveryId } = due
     countOf.set(scope, (countOf.get(scope) ?? 0) + 1)
-    const work = carryOut(due).finally(() => {
+    const work = traced(platform, "notify", () => carryOut(due)).finally(() => {
       underWay.delete(deliveryId)
       const left = countOf.get(scope)! - 1
       if (left === 0) countOf.delete(scope)

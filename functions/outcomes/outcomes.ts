@@ -6,7 +6,9 @@ import { parseBody, textOfEvent } from "../http/body.ts"
 import { answeredWithin, LIMITS_MS } from "../http/deadline.ts"
 import type { FunctionUrlEvent, FunctionUrlHandler, FunctionUrlResult } from "../http/events.ts"
 import { asCalled } from "../http/from-edge.ts"
+import { noteRoute, noteTenant } from "../http/notes.ts"
 import { problemReply } from "../http/problem.ts"
+import { withServerSpan } from "../http/server-span.ts"
 import type { OutcomesPlatform } from "../platform/compose-outcomes.ts"
 import { doorOf, type Reporter, type ReporterDoor, reporterOf, tenantNotFound } from "./reporter.ts"
 import { reportsOf } from "./reports.ts"
@@ -47,6 +49,7 @@ const report = async (
   event: FunctionUrlEvent,
 ): Promise<FunctionUrlResult> => {
   const reporter = await reporterOf(door, event)
+  noteTenant(reporter.tenantId)
   const reports = reportsOf(parseBody(textOfEvent(event)))
   const at = platform.clock.now().toISOString()
   const recorded = await recordOutcomes(platform.db, { ...reporter, reports, at })
@@ -84,6 +87,7 @@ const route = async (
 ): Promise<FunctionUrlResult> => {
   if (event.rawPath !== PATH) throw new Refusal("ROUTE_UNKNOWN", "Nothing is served at this path.")
   const { method } = event.requestContext.http
+  noteRoute(method, PATH)
   if (method !== "POST") throw new Refusal("METHOD_NOT_ALLOWED", `${PATH} does not take ${method}.`)
   return await report(platform, door, event)
 }
@@ -91,7 +95,7 @@ const route = async (
 /** Hears what clients saw, and takes back at once what fails them. */
 export const createOutcomes = (platform: OutcomesPlatform): FunctionUrlHandler => {
   const door = doorOf(platform)
-  return async (given) => {
+  const answer: FunctionUrlHandler = async (given) => {
     const event = asCalled(given, platform.settings.edgeSecret)
     try {
       return await answeredWithin(LIMITS_MS.write, () => route(platform, door, event))
@@ -101,4 +105,5 @@ export const createOutcomes = (platform: OutcomesPlatform): FunctionUrlHandler =
       return { statusCode: status, headers: { ...headers, ...allow }, body, isBase64Encoded: false }
     }
   }
+  return withServerSpan(platform, answer)
 }

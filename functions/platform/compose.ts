@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "./clock.ts"
 import { jsonLog, type Log } from "./log.ts"
 import { type Metrics, metricsOf } from "./metric-log.ts"
 import type { RedisSender, SenderOptions } from "./redis-sender.ts"
-import { noTrace, type Trace } from "./tracing.ts"
+import { type Trace, type Tracing, traceBelow, tracingOf } from "./tracing.ts"
 
 /** What every function has. */
 export interface Basics {
@@ -14,6 +14,8 @@ export interface Basics {
   background: Background
   /** Absent: nobody makes metrics of what is told. */
   metrics?: Metrics | undefined
+  /** Absent: nothing is traced. */
+  tracing?: Tracing | undefined
 }
 
 /** What a host or a test puts in the place of the usual. */
@@ -32,11 +34,13 @@ export const composeBasics = (
 ): Basics => {
   const clock = overrides.clock ?? systemClock
   const log = overrides.log ?? jsonLog({ clock, functionName })
+  const background = overrides.background ?? createBackground(log)
   return {
     clock,
     log,
-    trace: overrides.trace ?? noTrace,
-    background: overrides.background ?? createBackground(log),
+    trace: overrides.trace ?? traceBelow,
+    background,
+    tracing: tracingOf(functionName, variables, { log, background }),
     metrics: overrides.metrics ?? metricsOf(variables, clock),
   }
 }

@@ -15,6 +15,7 @@ import { lastSecrets } from "../../db/queries/secrets.ts"
 import { clearMark } from "../../db/system.ts"
 import { inTenant } from "../../db/tenant.ts"
 import type { Background } from "./background.ts"
+import { traceChanges } from "./change-spans.ts"
 import type { Clock } from "./clock.ts"
 import { keepSecrets } from "./keys/keep-secrets.ts"
 import type { Vault } from "./keys/vault.ts"
@@ -25,6 +26,7 @@ import { type Pacer, pace } from "./pacer.ts"
 import { policyIn } from "./policies.ts"
 import { type Idempotency, replayOf } from "./replay.ts"
 import { reportsFor } from "./reports.ts"
+import { type Tracing, traced } from "./tracing.ts"
 import { createTurns } from "./turns.ts"
 
 export interface MutatePlatform {
@@ -40,6 +42,8 @@ export interface MutatePlatform {
   vault?: Vault | undefined
   /** Absent: nobody makes metrics of what is told. */
   metrics?: Metrics | undefined
+  /** Absent: nothing is traced. */
+  tracing?: Tracing | undefined
 }
 
 /** A reply whose fields named in `stamps` get the time of the commit. */
@@ -265,7 +269,9 @@ const countTakenBack = ({ metrics }: MutatePlatform, { audit }: Commit): void =>
  * Throws what is refused.
  */
 export const mutate = (platform: MutatePlatform, mutation: Mutation): Promise<Mutated> =>
-  turns(`${mutation.environment}/${mutation.scope}`, () => mutateNow(platform, mutation))
+  turns(`${mutation.environment}/${mutation.scope}`, () =>
+    traced(platform, `change ${mutation.command.type}`, () => mutateNow(platform, mutation)),
+  )
 
 const mutateNow = async (platform: MutatePlatform, mutation: Mutation): Promise<Mutated> => {
   let outcome = await attempt(platform, mutation, platform.db)
@@ -278,8 +284,11 @@ const mutateNow = async (platform: MutatePlatform, mutation: Mutation): Promise<
   const { scope, environment } = mutation
   const mark = outcome.kind === "committed" ? outcome.mark : null
   if (mark !== null)
-    platform.background.waitUntil(unhurried(() => publish(platform, { scope, environment }, mark)))
+    platform.background.waitUntil(
+      unhurried(() => traced(platform, "publish", () => publish(platform, { scope, environment }, mark))),
+    )
   if (outcome.kind === "committed") {
+    traceChanges(outcome.decided.commit)
     pace(platform, outcome.decided.commit)
     countTakenBack(platform, outcome.decided.commit)
   }

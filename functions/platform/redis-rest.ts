@@ -1,4 +1,10 @@
-import { REDIS_DEADLINE_MS, type RedisReply, type RedisSender, type SenderOptions } from "./redis-sender.ts"
+import {
+  inSpans,
+  REDIS_DEADLINE_MS,
+  type RedisReply,
+  type RedisSender,
+  type SenderOptions,
+} from "./redis-sender.ts"
 
 interface Answer {
   result?: RedisReply
@@ -12,7 +18,7 @@ interface Answer {
 export const restSender = ({ url, token, deadlineMs = REDIS_DEADLINE_MS }: SenderOptions): RedisSender => {
   const endpoint = `${url.replace(/\/$/, "")}/pipeline`
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" }
-  return async (commands) => {
+  return inSpans(async (commands) => {
     const response = await fetch(endpoint, {
       method: "POST",
       headers,
@@ -29,5 +35,5 @@ export const restSender = ({ url, token, deadlineMs = REDIS_DEADLINE_MS }: Sende
       if (error !== undefined) throw new Error(`Redis refused ${commands[i]?.[0]}: ${error}`)
       return result ?? null
     })
-  }
+  })
 }

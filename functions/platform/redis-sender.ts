@@ -1,3 +1,5 @@
+import { asking } from "../../db/span.ts"
+
 /** The commands Hotswap gives Redis. All arguments are strings, as they are on the wire. */
 export type RedisCommand =
   | readonly ["PING"]
@@ -27,3 +29,12 @@ export interface SenderOptions {
 
 /** Redis is an accelerator: what takes it longer than this is quicker without it. */
 export const REDIS_DEADLINE_MS = 150
+
+/** The sender, with a span for each time that it is asked. */
+export const inSpans =
+  (send: RedisSender): RedisSender =>
+  (commands) =>
+    asking(
+      () => ({ of: "redis", commands: commands.map(([name]) => name) }),
+      () => send(commands),
+    )

@@ -1,5 +1,6 @@
 import { Redis } from "@upstash/redis"
 import {
+  inSpans,
   REDIS_DEADLINE_MS,
   type RedisCommand,
   type RedisReply,
@@ -51,9 +52,9 @@ export const upstashSender = ({ url, token, deadlineMs = REDIS_DEADLINE_MS }: Se
     readYourWrites: false,
     signal: () => AbortSignal.timeout(deadlineMs),
   })
-  return async (commands) => {
+  return inSpans(async (commands) => {
     const pipeline: AnyPipeline = redis.pipeline()
     for (const command of commands) add(pipeline, command)
     return (await pipeline.exec()) as RedisReply[]
-  }
+  })
 }

@@ -9,6 +9,7 @@ import type { FunctionUrlEvent, FunctionUrlResult } from "../http/events.ts"
 import { createFailures } from "../http/failures.ts"
 import { asCalled } from "../http/from-edge.ts"
 import { jwtVerifierOf } from "../http/jwt-door.ts"
+import { withServerSpan } from "../http/server-span.ts"
 import { readerVerifier } from "../http/tokens.ts"
 import type { ReadPlatform } from "../platform/compose-read.ts"
 import { createPointerBuilder } from "../platform/pointers.ts"
@@ -181,7 +182,7 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
   // What is in memory is answered without a timer.
   const timed = (event: FunctionUrlEvent) => startTime(LIMITS_MS.read, () => route(event))
 
-  return async (given) => {
+  const answer: ReadHandler = async (given) => {
     const event = asCalled(given, settings.edgeSecret)
     const asked = parseOfrepPath(event.rawPath)
     if (asked)
@@ -198,4 +199,5 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
       return refused(thrown, event, log)
     }
   }
+  return withServerSpan(platform, answer, () => import("./address.ts"))
 }

@@ -3,6 +3,7 @@ import type { ScopeId } from "../../core/ids.ts"
 import { clearMark, purgeIdempotency, purgeOld, takeMarks } from "../../db/system.ts"
 import type { RelayPlatform } from "../platform/compose-relay.ts"
 import { eraseDue } from "../platform/erasing.ts"
+import { traced } from "../platform/tracing.ts"
 import { dropOld, makeCheckpoints } from "./checkpoints.ts"
 import { readFigures } from "./figures.ts"
 import { resealAged } from "./reseal.ts"
@@ -145,7 +146,7 @@ export const createRelay = (platform: RelayPlatform): Relay => {
       let published = 0
       let failed = 0
       for (const mark of marks) {
-        const outcome = await publishMarked(mark)
+        const outcome = await traced(platform, "relay", () => publishMarked(mark))
         if (outcome === "refused") break
         if (outcome === "published") published++
         else failed++

@@ -13,6 +13,8 @@ const SECRETS = {
   edge: ["secret"],
   admin: ["token"],
   smtp: ["url"],
+  /** Only of a stage that is traced, where whoever collects spans wants to know who tells them. */
+  otlp: ["headers"],
 } as const
 
 type SecretName = keyof typeof SECRETS

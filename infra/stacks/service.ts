@@ -162,7 +162,7 @@ export class ServiceStack extends Stack {
       name,
       settings,
       key: this.#key,
-      environment: { ...this.#common(), ...environment },
+      environment: { ...this.#common(), ...(name === "migrate" ? {} : this.#traces()), ...environment },
     })
     if (settings.database.kind === "aurora") putIntoNetwork(handler, settings.stage)
     return handler
@@ -178,6 +178,20 @@ export class ServiceStack extends Stack {
       HOTSWAP_CREDENTIALS_REVISION: String(this.#settings.credentialsRevision),
       UPSTASH_REDIS_REST_URL: this.#secrets.reference("redis", "url"),
       UPSTASH_REDIS_REST_TOKEN: this.#secrets.reference("redis", "token"),
+    }
+  }
+
+  /** Whom spans are told. */
+  #traces(): Record<string, string> {
+    const { traces } = this.#settings
+    if (traces === null) return {}
+    return {
+      OTEL_EXPORTER_OTLP_ENDPOINT: traces.endpoint,
+      OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+      OTEL_TRACES_SAMPLER_ARG: String(traces.ratio),
+      ...(traces.hasHeaders
+        ? { OTEL_EXPORTER_OTLP_HEADERS: this.#secrets.reference("otlp", "headers") }
+        : {}),
     }
   }
 

@@ -117,6 +117,9 @@ test("the Worker is given where the functions are and what it is known by, of tw
     WORKER_UPSTASH_REDIS_REST_URL: "https://redis",
     WORKER_UPSTASH_REDIS_REST_TOKEN: "token",
   })
+  secrets.otlp = { headers: "x-api-key=open" }
+  const traced = await workerInputs(OUTPUTS, async (name) => secrets[name]!, ["OTEL_EXPORTER_OTLP_HEADERS"])
+  expect(traced).toEqual({ ...inputs, WORKER_OTEL_EXPORTER_OTLP_HEADERS: "x-api-key=open" })
   const without = workerInputs({ ...OUTPUTS, ManageDoorUrl: undefined! }, async (name) => secrets[name]!)
   await expect(without).rejects.toThrow("ManageDoorUrl")
   await expect(workerInputs(OUTPUTS, async () => ({}))).rejects.toThrow('no field "secret"')

@@ -13,6 +13,7 @@ import { ROOT } from "../support/source-tree.ts"
 const GUIDE = readFileSync(join(ROOT, "docs/deploy.md"), "utf8")
 const BLOCKS = /(?<skipped><!-- deploy: not run[^>]*-->\n)?```sh\n(?<code>[\s\S]*?)```/g
 
+const TRACES = { endpoint: "https://otlp.example.com", ratio: 0.1, hasHeaders: true }
 const MANAGE = "https://manage.lambda-url.eu-central-1.on.aws/"
 const TOKEN = "hsr_a-reader-token"
 
@@ -103,7 +104,7 @@ test("the guide's commands go through, one after the other, in one shell", () =>
 
 test("every secret that a deployment looks up is made by the guide, with each of its fields, and before", () => {
   const app = new App({ context: { "aws:cdk:bundling-stacks": [] } })
-  new ServiceStack(app, { ...SETTINGS.prod, mailFrom: "hotswap@example.com" })
+  new ServiceStack(app, { ...SETTINGS.prod, mailFrom: "hotswap@example.com", traces: TRACES })
   const text = JSON.stringify(app.synth().stacks[0]!.template)
   const looked = [...text.matchAll(/:secret:(hotswap\/[^:]+):SecretString:(\w+)/g)]
     .map(([, name = "", field = ""]) => ({ name, field }))

@@ -31,6 +31,7 @@ const FULL: StageSettings = {
   corsOrigins: ["https://console.hotswap.example.com", "https://www.hotswap.example.com"],
   alarmMails: ["first@example.com", "second@example.com"],
   edgeKeys: [1, 2],
+  traces: { endpoint: "https://otlp-gateway.eu-central-1.example.com/otlp", ratio: 0.01, hasHeaders: true },
   trustedDeployments: ["x".repeat(43), "y".repeat(43)],
   jwtIssuers: [
     {
@@ -101,6 +102,7 @@ const SECRETS: Readonly<Record<string, string>> = {
   "edge:secret": `${"x".repeat(64)},${"x".repeat(64)}`,
   "admin:token": "x".repeat(64),
   "smtp:url": `smtps://user:${"x".repeat(40)}@email-smtp.eu-central-1.amazonaws.com:465`,
+  "otlp:headers": `authorization=Basic%20${"x".repeat(200)}`,
   password: "x".repeat(48),
 }
 

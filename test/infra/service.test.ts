@@ -2,6 +2,7 @@ import { App, Validations } from "aws-cdk-lib"
 import { Match, Template } from "aws-cdk-lib/assertions"
 import { AwsSolutionsChecks } from "cdk-nag"
 import { beforeAll, describe, expect, test } from "vitest"
+import { readTraceSettings } from "../../core/trace/settings.ts"
 import { HANDLERS, SETTINGS, STAGES, type Stage } from "../../infra/settings.ts"
 import { ServiceStack } from "../../infra/stacks/service.ts"
 
@@ -134,6 +135,29 @@ describe("what each function is told", () => {
       else expect(url, id).toBe("null")
     }
     expect(settingsOf("prod", "notify")).not.toHaveProperty("SMTP_URL")
+  })
+
+  test("where it is traced, all but what migrates are told to whom, and share what began before them", () => {
+    const traces = { endpoint: "https://otlp.example.com", ratio: 0.05, hasHeaders: true }
+    const traced = Template.fromStack(
+      new ServiceStack(new App({ context: WITHOUT_BUNDLING }), { ...SETTINGS.prod, traces }),
+    )
+    const complaints: string[] = []
+    for (const [id, { Properties }] of Object.entries(traced.findResources("AWS::Lambda::Function"))) {
+      const { OTEL_EXPORTER_OTLP_HEADERS: headers = null, ...others } = Properties.Environment.Variables
+      const read = readTraceSettings({ ...others, OTEL_EXPORTER_OTLP_HEADERS: "a=b" }, (line) =>
+        complaints.push(line),
+      )
+      expect(JSON.stringify(headers).includes("hotswap/prod/otlp"), id).toBe(!id.startsWith("Migrate"))
+      if (id.startsWith("Migrate")) expect(read).toBeNull()
+      else
+        expect(read, id).toMatchObject({
+          url: "https://otlp.example.com/v1/traces",
+          sampler: { asParent: true, ratio: 0.05 },
+        })
+    }
+    expect(complaints).toEqual([])
+    expect(Object.keys(settingsOf("prod", "read")).filter((name) => name.startsWith("OTEL"))).toEqual([])
   })
 
   test("the issuers of people's tokens are told to those who let people in, and to nobody else", () => {

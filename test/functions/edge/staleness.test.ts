@@ -8,6 +8,7 @@ import type { LastKnownGood } from "../../../functions/edge/last-known-good.ts"
 import type { Origin } from "../../../functions/edge/origin.ts"
 import { createPointers, type Pointers, type Reading } from "../../../functions/edge/pointers.ts"
 import { scopeOf } from "../../../functions/edge/scope.ts"
+import { NO_HOP } from "../../../functions/edge/tracing.ts"
 import { createViews } from "../../../functions/edge/views.ts"
 
 // The clock is the only thing here that is not as deployed, besides the stores: the bounds are stated in
@@ -69,7 +70,7 @@ const createWorld = (): World => {
     recall: async () => null,
     forget: async () => {},
   }
-  const caller = { waitUntil: (promise: Promise<unknown>) => void behind.push(promise), trace: () => null }
+  const caller = { waitUntil: (promise: Promise<unknown>) => void behind.push(promise), hop: () => NO_HOP }
   const isolate = () =>
     createPointers({ origin, views: createViews(origin, 1_000), lastKnownGood, deadlineMs: 1_000 })
   let pointers = isolate()

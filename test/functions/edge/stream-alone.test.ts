@@ -10,6 +10,7 @@ import type { Push } from "../../../functions/edge/push.ts"
 import { scopeOf } from "../../../functions/edge/scope.ts"
 import { createStreams } from "../../../functions/edge/stream.ts"
 import { openRoom } from "../../../functions/edge/stream-room.ts"
+import { NO_HOP } from "../../../functions/edge/tracing.ts"
 
 const SCOPE = scopeOf("acme" as TenantId, "Production" as Environment)
 
@@ -23,7 +24,7 @@ const streamsWith = (push: Push) => {
   } as unknown as HeldPointer
   const reading = { pointer, staleMs: null }
   const pointers = { ready: () => reading, obtain: async () => reading } as unknown as Pointers
-  const caller = { waitUntil: () => undefined, trace: () => null }
+  const caller = { waitUntil: () => undefined, hop: () => NO_HOP }
   const streams = createStreams({
     pointers,
     push,

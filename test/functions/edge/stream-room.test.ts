@@ -9,6 +9,7 @@ import type { Reading } from "../../../functions/edge/pointers.ts"
 import { scopeOf } from "../../../functions/edge/scope.ts"
 import { WORDS, type Words } from "../../../functions/edge/stream-events.ts"
 import { type Hint, openRoom, type Room } from "../../../functions/edge/stream-room.ts"
+import { NO_HOP } from "../../../functions/edge/tracing.ts"
 
 // Only the clock, the origin and the hub are not as deployed: what is stated in seconds is not waited for.
 
@@ -69,7 +70,7 @@ interface Listener {
 /** A room, and what its origin says. */
 const open = () => {
   const { origin, pointers } = createOrigin()
-  const caller = { waitUntil: () => {}, trace: () => null }
+  const caller = { waitUntil: () => {}, hop: () => NO_HOP }
   const stepOf = (before: HeldPointer, next: HeldPointer) =>
     `"step":"${before.document.revision} to ${next.document.revision}"`
   return { origin, room: openRoom({ pointers, scope: SCOPE, caller, stepOf }) }

@@ -102,7 +102,7 @@ test("metrics are Prometheus' text, with a name and a type for each, and no tena
   expect(type).toBe("text/plain; version=0.0.4; charset=utf-8")
   for (const line of lines)
     expect(line).toMatch(
-      /^(# (HELP|TYPE) hotswap_[a-z_]+ .+|hotswap_[a-z_]+(\{kind="[a-z_.]+"\})? -?\d+(\.\d+)?(e[+-]?\d+)?)$/,
+      /^(# (HELP|TYPE) hotswap_[a-z_]+ .+|hotswap_[a-z_]+(\{(kind|state)="[a-z_.]+"\})? -?\d+(\.\d+)?(e[+-]?\d+)?)$/,
     )
   for (const name of values.keys()) expect(text).toContain(`# TYPE ${name.replace(/\{.*/, "")} gauge`)
   expect(text).not.toContain("acme")
