@@ -1,12 +1,13 @@
 /** What each function's code may weigh, in kibibytes, minified, maps not counted. Raise one only with a reason. */
 export const BUDGET_KIB = {
   read: 198,
-  manage: 1880,
+  manage: 1920,
   outcomes: 740,
   advance: 680,
   relay: 320,
   notify: 450,
   backup: 900,
+  router: 350,
   migrate: 140,
 } as const
 
@@ -19,5 +20,6 @@ export const FIRST_LOAD_KIB = {
   relay: 312,
   notify: 210,
   backup: 900,
+  router: 350,
   migrate: 140,
 } as const

@@ -37,6 +37,7 @@ export const workerInputs = async (
     WORKER_READ_ORIGIN: readUrl,
     WORKER_MANAGE_ORIGIN: outputOf(outputs, "ManageDoorUrl"),
     WORKER_OUTCOMES_ORIGIN: outputOf(outputs, "OutcomesDoorUrl"),
+    WORKER_ROUTER_ORIGIN: outputOf(outputs, "RouterDoorUrl"),
     // While it is renewed there are two, of which the Worker says the first.
     WORKER_EDGE_SECRET: fieldOf(edge, "secret").split(",")[0]!.trim(),
     WORKER_READER_PUBLIC_KEYS: fieldOf(readers, "public"),

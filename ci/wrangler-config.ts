@@ -12,6 +12,7 @@ const KINDS = {
   READ_ORIGIN: "secret",
   MANAGE_ORIGIN: "secret",
   OUTCOMES_ORIGIN: "secret",
+  ROUTER_ORIGIN: "secret",
   EDGE_SECRET: "secret",
   READER_PUBLIC_KEYS: "secret",
   AWS_ACCESS_KEY_ID: "secret",

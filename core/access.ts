@@ -93,6 +93,14 @@ export const PERMISSIONS = {
   "backup.restore": ["tenant_admin"],
   /** Makes a tenant. */
   "backup.clone": ["platform_admin"],
+  "backend.read": ["viewer", "engineer", "manager", "compliance", "tenant_admin"],
+  "backend.manage": ["tenant_admin"],
+  /** Where only this network reaches, and whatever the platform has set. */
+  "backend.vouch": ["platform_admin"],
+  "backend.check": ["engineer", "manager", "tenant_admin"],
+  /** Of all that the tenant keeps there, whatever environment it came from. */
+  "backend.query": ["viewer", "engineer", "manager", "compliance", "tenant_admin"],
+  "backend.write": ["reader", "engineer", "tenant_admin"],
 } as const satisfies Record<string, readonly Role[]>
 
 /** What anybody may see without saying who they are: about the service, never about a tenant. */
@@ -130,6 +138,7 @@ export const WITHIN_ENVIRONMENT: readonly Action[] = [
   "channel.read",
   "channel.manage",
   "audit.read",
+  "backend.write",
 ]
 
 /** Does the scope exist as far as this principal is concerned? If not, it is answered as if it never was. */

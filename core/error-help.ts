@@ -159,6 +159,16 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, string>> = {
     "It is sealed well and was made wrongly, or altered before: `errors` names the row. Take an earlier archive; under another id the audit is not looked at.",
   RESTORE_UNSUITABLE: "The detail says which way leads there. What an archive becomes: docs/clone.md.",
   ARCHIVE_EXISTS: "Archives are never replaced: it was taken in before, or its id is another's.",
+  DEPLOYMENT_INVALID:
+    "Each entry of `errors` names a part of it and what it should be; docs/deployments.md has the format.",
+  BACKEND_NOT_FOUND: "PUT /api/v1/tenants/{tenantId}/deployments sets the tenant's backends.",
+  BACKEND_PATH_FORBIDDEN:
+    "See docs/deployments.md for what is passed on; what administers a backend is done at the backend itself.",
+  BACKEND_UNREACHABLE:
+    "Nothing was sent: repeat it. GET /api/v1/tenants/{tenantId}/health says how the targets are.",
+  BACKEND_FAILED: "A query may be repeated; whether a write has taken effect is not known.",
+  BACKEND_TIMEOUT:
+    "Ask for less, or raise the backend's `timeoutMs`; whether a write has taken effect is not known.",
   DATABASE_UNAVAILABLE:
     "It may or may not have happened; repeated with the same Idempotency-Key, the answer says which.",
   DEADLINE_EXCEEDED:

@@ -527,6 +527,30 @@ export const PROBLEMS = {
     status: 409,
     title: "Another archive has this id",
   },
+  DEPLOYMENT_INVALID: {
+    status: 422,
+    title: "The tenant's deployment is not valid",
+  },
+  BACKEND_NOT_FOUND: {
+    status: 404,
+    title: "The tenant has no such backend",
+  },
+  BACKEND_PATH_FORBIDDEN: {
+    status: 403,
+    title: "The path is not one that is passed on",
+  },
+  BACKEND_UNREACHABLE: {
+    status: 503,
+    title: "No target of the backend could be reached",
+  },
+  BACKEND_FAILED: {
+    status: 502,
+    title: "The backend did not answer as it should",
+  },
+  BACKEND_TIMEOUT: {
+    status: 504,
+    title: "The backend did not answer in time",
+  },
   // us
   DATABASE_UNAVAILABLE: {
     status: 503,

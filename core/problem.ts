@@ -26,6 +26,7 @@ const HEADERS: Partial<Record<ProblemCode, Record<string, string>>> = {
   STREAMS_TOO_MANY: { "retry-after": "30" },
   CHANNEL_TESTS_TOO_MANY: { "retry-after": "60" },
   LIMITS_UNAVAILABLE: { "retry-after": "5" },
+  BACKEND_UNREACHABLE: { "retry-after": "5" },
 }
 
 /** A refusal as the document the caller gets. `instance` is the id of the request. */

@@ -21,6 +21,7 @@ export const HANDLERS = [
   "relay",
   "notify",
   "backup",
+  "router",
   "migrate",
 ] as const
 /** A folder under `functions/` with a `handler.ts`. */
@@ -112,6 +113,8 @@ export interface StageSettings {
   jwtIssuers: readonly Readonly<Record<string, unknown>>[]
   /** Web pages of these origins may call from a browser. */
   corsOrigins: readonly string[]
+  /** Addresses that messages, and backends that the platform vouches for, are reached at although they are not public. */
+  outboundAllow: readonly string[]
   /** Where the links in messages lead; `null`: they have none. */
   consoleUrl: string | null
   /** `null`: nothing is traced. */
@@ -134,6 +137,7 @@ export interface StageSettings {
  *   gone on with. Eight at once are woken by the queue, the rest are schedules'.
  * - `relay` runs alone: a second one would find nothing left to do and hold a connection for it. Two, so that the next
  *   minute's run need not wait for one that is slow to end. `notify` likewise; it waits for receivers, mostly.
+ * - `router` waits for tenants' backends, for as long as one of their answers takes; one of them looks all minute at how they are.
  */
 const PRODUCTION_SIZES: StageSettings["functions"] = {
   read: { memoryMb: 1024, timeoutSeconds: 10, concurrency: 100 },
@@ -143,6 +147,7 @@ const PRODUCTION_SIZES: StageSettings["functions"] = {
   relay: { memoryMb: 512, timeoutSeconds: 70, concurrency: 2 },
   notify: { memoryMb: 512, timeoutSeconds: 75, concurrency: 2 },
   backup: { memoryMb: 1769, timeoutSeconds: 900, concurrency: 14 },
+  router: { memoryMb: 1024, timeoutSeconds: 300, concurrency: 40 },
   migrate: { memoryMb: 512, timeoutSeconds: 900, concurrency: 1 },
 }
 
@@ -157,13 +162,14 @@ const withoutReservations = (sizes: StageSettings["functions"]): StageSettings["
     relay: free(sizes.relay),
     notify: free(sizes.notify),
     backup: free(sizes.backup),
+    router: free(sizes.router),
     migrate: free(sizes.migrate),
   }
 }
 
 /**
- * All functions at once have up to 1,170 connections: `manage` 50 × 12, `outcomes` 20 × 11, `backup` 14 × 12, `read` 100 × 1, the
- * rest fewer than 80.
+ * All functions at once have up to 1,450 connections: `manage` 50 × 12, `outcomes` 20 × 11, `backup` 14 × 12, `router` 40 × 7,
+ * `read` 100 × 1, the rest fewer than 80.
  */
 const AURORA: AuroraSettings = {
   kind: "aurora",
@@ -219,6 +225,7 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     mailFrom: null,
     jwtIssuers: [],
     corsOrigins: [],
+    outboundAllow: [],
     consoleUrl: null,
     traces: null,
     alarmMails: [],
@@ -242,6 +249,7 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     mailFrom: null,
     jwtIssuers: [],
     corsOrigins: [],
+    outboundAllow: [],
     consoleUrl: null,
     traces: null,
     alarmMails: [],
@@ -265,6 +273,7 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     mailFrom: null,
     jwtIssuers: [],
     corsOrigins: [],
+    outboundAllow: [],
     consoleUrl: null,
     traces: null,
     alarmMails: [],

@@ -11,9 +11,12 @@ import { composeNotify } from "../functions/platform/compose-notify.ts"
 import { composeOutcomes } from "../functions/platform/compose-outcomes.ts"
 import { composeRead } from "../functions/platform/compose-read.ts"
 import { composeRelay } from "../functions/platform/compose-relay.ts"
+import { composeRouter } from "../functions/platform/compose-router.ts"
 import { jsonLog, type Log } from "../functions/platform/log.ts"
 import { createRead } from "../functions/read/read.ts"
 import { createRelay } from "../functions/relay/relay.ts"
+import { createRouter } from "../functions/router/router.ts"
+import { createWatch } from "../functions/router/watch.ts"
 import type { HostedFunction } from "./functions.ts"
 import type { Schedule } from "./timers.ts"
 
@@ -32,10 +35,13 @@ const READ_TIMEOUT_MS = 10_000
 const OUTCOMES_PATH = "/api/v1/outcomes"
 const OUTCOMES_TIMEOUT_MS = 10_000
 const MANAGE_TIMEOUT_MS = 29_000
+const ROUTE_PATH = "/api/v1/route/"
+const ROUTER_TIMEOUT_MS = 300_000
 const SWEEP_EVERY_MS = 1_000
 const TICK_EVERY_MS = 250
 const NOTIFY_EVERY_MS = 1_000
 const JOBS_EVERY_MS = 1_000
+const WATCH_EVERY_MS = 1_000
 
 /** Composes the functions from settings, as the environment variables of each would. Throws SettingsError. */
 export const composeFunctions = (
@@ -51,6 +57,7 @@ export const composeFunctions = (
     advance: composeAdvance(variables, { log: log("advance") }),
     notify: composeNotify(variables, { log: log("notify") }),
     backup: composeBackup(variables, { log: log("backup") }),
+    router: composeRouter(variables, { log: log("router") }),
   }
   const read = { handler: createRead(platforms.read), timeoutMs: READ_TIMEOUT_MS, streams: true as const }
   const managing = createManage(platforms.manage)
@@ -62,6 +69,12 @@ export const composeFunctions = (
     streams: true as const,
   }
   const outcomes = { handler: createOutcomes(platforms.outcomes), timeoutMs: OUTCOMES_TIMEOUT_MS }
+  const router = {
+    handler: createRouter(platforms.router),
+    timeoutMs: ROUTER_TIMEOUT_MS,
+    streams: true as const,
+  }
+  const watch = createWatch(platforms.router)
   const relay = createRelay(platforms.relay)
   const advance = createAdvance(platforms.advance)
   const notify = createNotify(platforms.notify)
@@ -73,6 +86,7 @@ export const composeFunctions = (
     // As function URLs of their own would part them; the Worker knows each, other callers only this one door.
     route: (_method, path) => {
       if (path === OUTCOMES_PATH) return outcomes
+      if (path.startsWith(ROUTE_PATH)) return router
       return isRead(path) ? read : manage
     },
     schedules: [
@@ -80,6 +94,7 @@ export const composeFunctions = (
       { name: "advance", everyMs: TICK_EVERY_MS, run: () => advance.tick() },
       { name: "notify", everyMs: NOTIFY_EVERY_MS, run: () => notify.sweep() },
       { name: "jobs", everyMs: JOBS_EVERY_MS, run: () => backup.runner.look() },
+      { name: "deployments", everyMs: WATCH_EVERY_MS, run: () => watch.sweep() },
       ...tasksOf(backup),
     ],
     environments: platforms.read.settings.environments,

@@ -41,7 +41,8 @@ export const HELP = `
   HOTSWAP_JWT_ISSUERS          a list of those whose tokens people may sign in with (none)
   HOTSWAP_CORS_ORIGINS         web pages that may call from a browser, by their exact origins (none)
   HOTSWAP_STAGE                anything: it is deployed, and weak secrets are refused (it is local)
-  HOTSWAP_OUTBOUND_ALLOW       blocks of addresses that webhooks may reach although they are not public,
+  HOTSWAP_REGION               where this runs: the nearest of tenants' backends is asked first (AWS_REGION, or not known)
+  HOTSWAP_OUTBOUND_ALLOW       blocks of addresses that webhooks and backends may be at although they are not public,
                                such as 127.0.0.0/8 for this machine (none)
   HOTSWAP_CONSOLE_URL          where links in messages lead (they have none)
   SMTP_URL, SMTP_FROM          a mail server and who mail is from (no mail is sent)

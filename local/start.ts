@@ -164,6 +164,7 @@ const bindingsOf = (
   READ_ORIGIN: origin.url,
   MANAGE_ORIGIN: origin.url,
   OUTCOMES_ORIGIN: origin.url,
+  ROUTER_ORIGIN: origin.url,
   // While it is renewed there are two, of which the Worker says the first.
   EDGE_SECRET: variables.HOTSWAP_EDGE_SECRET!.split(",")[0]!,
   READER_PUBLIC_KEYS: variables.HOTSWAP_READER_PUBLIC_KEYS!,

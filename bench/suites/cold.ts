@@ -32,6 +32,7 @@ const ASKED: readonly Asked[] = [
   { name: "manage", event: eventOf("GET", "/api/v1/tenants"), goal: null, words: "the first about tenants" },
   { name: "manage", event: eventOf("GET", "/api/v1/configs"), goal: null, words: "the first about configs" },
   { name: "outcomes", event: eventOf("GET", "/api/v1/outcomes"), goal: 2 },
+  { name: "router", event: eventOf("GET", "/api/v1/route/metrics/api/v1/query"), goal: 2 },
   // What has no URL and fails without its neighbours would open its source map to tell where.
   { name: "advance", event: null, goal: 2 },
   { name: "backup", event: null, goal: 2 },

@@ -12,7 +12,7 @@ import { PEERS, pathOf } from "../contenders/evaluate-peers.ts"
 import { median, round } from "../statistics.ts"
 import type { Report, Suite } from "./suite.ts"
 
-const FUNCTIONS = ["read", "manage", "outcomes", "advance", "relay", "notify"] as const
+const FUNCTIONS = ["read", "manage", "outcomes", "advance", "relay", "notify", "router"] as const
 const IMPORTS = 9
 
 /** Complete and pointing nowhere: a function reads its settings as it is loaded, and connects only when asked. */

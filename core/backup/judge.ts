@@ -8,13 +8,14 @@ import {
 } from "../change/change.ts"
 import { contentHashOf, editChecksum } from "../change/content-hash.ts"
 import { parsePolicy } from "../change/policy-document.ts"
+import { readDeployments, secretsOf } from "../deployment/deployments.ts"
 import type { Environment } from "../environment.ts"
 import { Refusal } from "../errors.ts"
 import { isTenant, PLATFORM, parseChangeId, parseTokenId, type ScopeId, TIERS, type Tier } from "../ids.ts"
 import { canonical, type Json, type JsonObject } from "../json.ts"
 import { murmur3 } from "../release/bucket.ts"
 import { markedVersion } from "../secret/marker.ts"
-import { CHANNELS } from "../secret/place.ts"
+import { CHANNELS, DEPLOYMENTS } from "../secret/place.ts"
 import { AuditJudge } from "./judge-audit.ts"
 import { isKey, ReleaseJudge } from "./judge-releases.ts"
 import { changeIdsIn, tokenIdsIn } from "./named-ids.ts"
@@ -95,6 +96,8 @@ export class ArchiveJudge {
     this.#checkTier(row)
     if (values.status !== "active" && values.status !== "suspended")
       throw invalid(table, nth, `its status is ${JSON.stringify(values.status)}`)
+    for (const [name, marker] of secretsOf(readDeployments(values.deployments!)))
+      this.#wanted.set(key(DEPLOYMENTS, name, markedVersion(marker)!), row)
   }
 
   head(row: ArchiveRow): void {
@@ -204,7 +207,7 @@ export class ArchiveJudge {
 
   secret(row: ArchiveRow): void {
     const { environment, key: name, version, generation } = row.values as Record<string, string>
-    this.#inEnvironment(row)
+    if (environment !== DEPLOYMENTS) this.#inEnvironment(row)
     if (!isKey(name!)) throw invalid(row.table, row.nth, "it is of no key")
     if (!this.#dataKeys.has(key(environment!, generation!)))
       throw invalid(row.table, row.nth, `data key ${generation} of ${environment} is not there`)

@@ -1,6 +1,7 @@
 import type { Instant } from "../change/change.ts"
 import type { TenantId } from "../ids.ts"
 import type { Json, JsonObject } from "../json.ts"
+import { DEPLOYMENTS } from "../secret/place.ts"
 import { CHANGE_IDS, replacedAt, TOKEN_IDS } from "./named-ids.ts"
 import { type ArchiveRow, type TableName, timeOf } from "./rows.ts"
 import { exact, type Selection } from "./selection.ts"
@@ -13,6 +14,7 @@ export const DIFFERENT: Readonly<Record<string, Readonly<Record<string, string>>
   "*": { tenant_id: "whose it is" },
   tenants: {
     name: "what was asked for, where something was",
+    deployments: "none: backends and what they are entered with are the other tenant's",
     version: "it is a new tenant: 1",
     created_at: "when it was made",
     updated_at: "when it was made",
@@ -67,6 +69,7 @@ const TABLES: Partial<Record<TableName, MakeOver>> = {
     ...(isHidden ? { status: "deleted" } : {}),
     name: name ?? values.name!,
     tier: tierOf(selection) ?? values.tier!,
+    deployments: {},
     version: 1,
     created_at: now,
     updated_at: now,
@@ -98,7 +101,8 @@ const TABLES: Partial<Record<TableName, MakeOver>> = {
     const without = isGone(values.candidate_change_id) ? NO_CANDIDATE : {}
     return { ...values, ...without, ...(isGone(values.change_id) ? { change_id: null } : {}) }
   },
-  secret_values: (values, { selection }) => (selection.isThen(timeOf(values.at)) ? values : null),
+  secret_values: (values, { selection }) =>
+    values.environment !== DEPLOYMENTS && selection.isThen(timeOf(values.at)) ? values : null,
   audit_retention: (values) => values,
 }
 

@@ -46,6 +46,7 @@ export const NOT_ARCHIVED: Readonly<Record<string, string>> = {
   gate_tenants: "evidence of rollouts, of use while they run",
   gate_baselines: "what this deployment's readers usually report",
   erasures: "that a tenant was deleted here",
+  deployment_states: "how a tenant's backends are from here, and which of them the platform vouches for here",
   jobs: "this deployment's work",
   backups: "which archives this deployment has",
   backup_schedules: "when this deployment makes them",

@@ -3,7 +3,7 @@ import type { ScopeId } from "../ids.ts"
 /** Whose a data key is, what it seals, and which of its kind it is. */
 export interface KeyName {
   scope: ScopeId
-  /** An environment, `~channels`, or `~backups`. */
+  /** An environment, `~channels`, `~backups`, or `~deployments`. */
   realm: string
   /** From 1; rises with every rotation. */
   generation: number
@@ -13,13 +13,15 @@ export interface KeyName {
 export interface Place {
   scope: ScopeId
   realm: string
-  /** A config's key, or a channel's id. */
+  /** A config's key, a channel's id, or the part of a deployment. */
   name: string
   version: number
 }
 
 /** What seals notification channels' parts, as environments seal their configs. */
 export const CHANNELS = "~channels"
+/** What seals the credentials of a tenant's deployments; their values are kept as those of an environment are. */
+export const DEPLOYMENTS = "~deployments"
 /** What seals a scope's archives. */
 export const BACKUPS = "~backups"
 

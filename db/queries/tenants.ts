@@ -1,5 +1,6 @@
 import { and, eq, isNotNull, ne, sql } from "drizzle-orm"
 import type { AuditBody } from "../../core/audit/entry.ts"
+import { type BackendName, readDeployments } from "../../core/deployment/deployments.ts"
 import type { Environment } from "../../core/environment.ts"
 import { PLATFORM, type ScopeId, type TenantId, type Tier } from "../../core/ids.ts"
 import { canonical, type Json } from "../../core/json.ts"
@@ -9,6 +10,7 @@ import { externalIds, tenants } from "../schema/tenants.ts"
 import { type TenantTx, withTenant } from "../tenant.ts"
 import { isUniqueViolation } from "../unavailable.ts"
 import { appendAudit } from "./audit.ts"
+import { type DeploymentsKept, keepDeployments, SecretTaken } from "./deployments.ts"
 import { forgetPlatformReplies, isTombstone, planErasure } from "./erasure.ts"
 import { addTierPointers, bumpHeads, markAll, startPointers } from "./pointers.ts"
 import { KeyTaken, type Remember, remember } from "./replies.ts"
@@ -46,7 +48,7 @@ const refusalsOf = async <T>(work: Promise<T>): Promise<T | ExternalIdTaken | Co
   try {
     return await work
   } catch (error) {
-    if (error instanceof KeyTaken) return { kind: "conflict" }
+    if (error instanceof KeyTaken || error instanceof SecretTaken) return { kind: "conflict" }
     if (isUniqueViolation(error, "external_ids_one_tenant")) return { kind: "external_id_taken" }
     throw error
   }
@@ -55,7 +57,7 @@ const refusalsOf = async <T>(work: Promise<T>): Promise<T | ExternalIdTaken | Co
 /** Makes a tenant with its pointers in every environment. The answer is kept under the platform's scope. */
 export const createTenant = (
   database: Database,
-  { externalIds: external = [], ...values }: NewTenant,
+  { externalIds: external = [], vouched = [], ...values }: NewTenant & { vouched?: readonly BackendName[] },
   environments: readonly Environment[],
   audit: AuditBody,
   reply?: Remember<TenantRow>,
@@ -70,6 +72,8 @@ export const createTenant = (
         .returning({ id: tenants.tenantId })
       if (made.length === 0) return { kind: "exists" }
       await replaceExternalIds(tx, external)
+      if (vouched.length > 0)
+        await keepDeployments(tx, readDeployments(values.deployments!), { secrets: [], vouched })
       await startPointers(tx, environments, values.tier)
       await appendAudit(tx, [audit])
       const tenant = (await find(tx))!
@@ -87,11 +91,19 @@ const find = async (tx: TenantTx, alsoDeleted = false): Promise<TenantRow | null
   return row ? tenantRow(row) : null
 }
 
+interface TenantUpdate {
+  patch: TenantPatch
+  expectedVersion?: number
+  environments: readonly Environment[]
+  /** With deployments in the patch: what goes along with them. */
+  kept?: DeploymentsKept
+}
+
 /** Alters a tenant if it still has the version the caller read (when one is named). */
 export const updateTenant = (
   database: Database,
   tenantId: TenantId,
-  update: { patch: TenantPatch; expectedVersion?: number; environments: readonly Environment[] },
+  update: TenantUpdate,
   audit: AuditBody,
   reply?: Remember<TenantRow>,
 ): Promise<TenantUpdated> =>
@@ -99,7 +111,7 @@ export const updateTenant = (
 
 const updateIn = async (
   tx: TenantTx,
-  update: { patch: TenantPatch; expectedVersion?: number; environments: readonly Environment[] },
+  update: TenantUpdate,
   audit: AuditBody,
   reply?: Remember<TenantRow>,
 ): Promise<TenantUpdated> => {
@@ -117,6 +129,7 @@ const updateIn = async (
     .set({ ...values, version: before.version + 1, updatedAt: sql`clock_timestamp()` })
     .where(eq(tenants.tenantId, tx.scope))
   if (external) await replaceExternalIds(tx, external)
+  if (update.kept) await keepDeployments(tx, readDeployments(values.deployments ?? {}), update.kept)
   await tellReaders(tx, before, values, update.environments)
   await appendAudit(tx, [audit])
   const tenant = (await find(tx, true))!

@@ -10,7 +10,7 @@ const bytes = customType<{ data: Uint8Array }>({ dataType: () => "bytea" })
 
 /**
  * Data keys, each wrapped by a key of its scope that is not in this database. A realm is an environment,
- * `~channels` or `~backups`; of its generations the last one seals, and all of them open.
+ * `~channels`, `~backups` or `~deployments`; of its generations the last one seals, and all of them open.
  */
 export const dataKeys = hotswap.table(
   "data_keys",
@@ -34,7 +34,10 @@ export const dataKeys = hotswap.table(
   ],
 )
 
-/** Every value a secret config ever had, sealed: what its versions and releases name by number. */
+/**
+ * Every value a secret config ever had, sealed: what its versions and releases name by number. What a tenant's deployments
+ * name is in `~deployments`, as if that were an environment.
+ */
 export const secretValues = hotswap.table(
   "secret_values",
   {

@@ -9,6 +9,7 @@ import {
 } from "../../core/backup/rows.ts"
 import { ARCHIVED } from "../../core/backup/tables.ts"
 import type { JobProgress } from "../../core/job/job.ts"
+import { DEPLOYMENTS } from "../../core/secret/place.ts"
 import type { OpenArchive } from "../platform/archive/archives.ts"
 import type { KeyRing } from "../platform/keys/key-ring.ts"
 import { type SealedRows, sealedRows } from "./sealed-rows.ts"
@@ -79,7 +80,8 @@ export const judgeArchive = async (
       judge.accept(row)
       if (table === "data_keys") await sealed.learn(row)
       if (table === "secret_values" || table === "channels") sealed.check(row)
-      if (table === "secret_values") realms.add(row.values.environment as string)
+      if (table === "secret_values" && row.values.environment !== DEPLOYMENTS)
+        realms.add(row.values.environment as string)
       rows[table]++
       if (++total % 1_000 === 0) await progress?.({ step: "judging", rows: total, rowsTotal })
     }

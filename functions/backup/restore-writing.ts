@@ -6,6 +6,7 @@ import { Refusal } from "../../core/errors.ts"
 import { PLATFORM } from "../../core/ids.ts"
 import type { JsonObject } from "../../core/json.ts"
 import { appendAudit } from "../../db/queries/audit.ts"
+import { watchRestored } from "../../db/queries/deployments.ts"
 import { isTombstone } from "../../db/queries/erasure.ts"
 import { insertOrigin, insertRows, markRestored, whyNotTaken } from "../../db/queries/restore.ts"
 import { type TenantTx, withTenant } from "../../db/tenant.ts"
@@ -153,7 +154,10 @@ const writeFacts = async (
   { hold }: RestoreContext,
 ): Promise<void> => {
   const { at } = archive.manifest
-  if (!isDrill) await markRestored(tx, [...judged.judge.environments] as Environment[])
+  if (!isDrill) {
+    await markRestored(tx, [...judged.judge.environments] as Environment[])
+    await watchRestored(tx)
+  }
   await insertOrigin(tx, { how, source, backupId, jobId, isDrill, result })
   const audit = (detail: JsonObject): AuditBody => ({
     action: `tenant.${how}`,

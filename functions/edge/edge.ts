@@ -32,6 +32,7 @@ import {
   OFREP_PATH,
   type OfrepRequest,
   OUTCOMES_PATH,
+  ROUTE_PATH,
   type Route,
   VIEWS_PATH,
   type ViewRequest,
@@ -175,6 +176,7 @@ const orRefusal = async (
 /** Whatever the method: who serves the path also says which methods it takes. */
 const originOf = (pathname: string, settings: Settings): string => {
   if (pathname.startsWith(VIEWS_PATH) || pathname.startsWith(OFREP_PATH)) return settings.readOrigin
+  if (pathname.startsWith(ROUTE_PATH)) return settings.routerOrigin
   return pathname === OUTCOMES_PATH ? settings.outcomesOrigin : settings.manageOrigin
 }
 

@@ -44,6 +44,8 @@ export const VIEWS_PATH = "/api/v1/configs/tenant/"
 export const OFREP_PATH = "/ofrep/"
 /** What this names is for the function that hears what clients saw. */
 export const OUTCOMES_PATH = "/api/v1/outcomes"
+/** What is below this is for the function that passes on to tenants' backends. */
+export const ROUTE_PATH = "/api/v1/route/"
 const STREAM_PATH = "/api/v1/stream"
 /** Questions that only the origin answers. */
 const ORIGIN_ONLY = ["asOf", "detail", "preview"]

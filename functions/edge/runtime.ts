@@ -42,6 +42,8 @@ export interface Bindings {
   MANAGE_ORIGIN: string
   /** Base URL of the function that hears what clients saw; the one that takes all the rest if left out. */
   OUTCOMES_ORIGIN?: string
+  /** Base URL of the function that passes on to tenants' backends; the one that takes all the rest if left out. */
+  ROUTER_ORIGIN?: string
   /** Tells the origins that it is the edge who asks. */
   EDGE_SECRET: string
   /** JWKS with the public Ed25519 keys of reader tokens. */
@@ -78,6 +80,7 @@ export interface Settings {
   readOrigin: string
   manageOrigin: string
   outcomesOrigin: string
+  routerOrigin: string
   secret: string
   readerKeys: string
   environments: readonly Environment[]
@@ -133,6 +136,7 @@ export const readSettings = (bindings: Bindings): Settings => {
     readOrigin: baseUrl("READ_ORIGIN", bindings.READ_ORIGIN),
     manageOrigin: baseUrl("MANAGE_ORIGIN", bindings.MANAGE_ORIGIN),
     outcomesOrigin: baseUrl("OUTCOMES_ORIGIN", bindings.OUTCOMES_ORIGIN ?? bindings.MANAGE_ORIGIN),
+    routerOrigin: baseUrl("ROUTER_ORIGIN", bindings.ROUTER_ORIGIN ?? bindings.MANAGE_ORIGIN),
     secret: bindings.EDGE_SECRET,
     readerKeys: bindings.READER_PUBLIC_KEYS,
     environments: parseEnvironments(bindings.HOTSWAP_ENVIRONMENTS),

@@ -3,6 +3,7 @@ import type { Route } from "../http/route.ts"
 import { HOT_READ } from "./hot-read.ts"
 import { OFREP } from "./ofrep.ts"
 import { OUTCOMES } from "./outcomes.ts"
+import { ROUTED } from "./routed.ts"
 import { STREAM } from "./stream.ts"
 
 const INFO = {
@@ -24,7 +25,7 @@ export const openapiText = (routes: readonly Route[]): string => {
   app.openAPIRegistry.registerPath(HOT_READ)
   app.openAPIRegistry.registerPath(OUTCOMES)
   app.openAPIRegistry.registerPath(STREAM)
-  for (const route of OFREP) app.openAPIRegistry.registerPath(route)
+  for (const route of [...OFREP, ...ROUTED]) app.openAPIRegistry.registerPath(route)
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" })
   app.openAPIRegistry.registerComponent("securitySchemes", "ticket", {
     type: "apiKey",

@@ -21,6 +21,7 @@ const GROUPS = {
   audit: (): Promise<Group> => import("./groups/audit.ts"),
   channels: (): Promise<Group> => import("./groups/channels.ts"),
   backups: (): Promise<Group> => import("./groups/backups.ts"),
+  deployments: (): Promise<Group> => import("./groups/deployments.ts"),
   pages: (): Promise<Group> => import("./groups/pages.ts"),
 } as const
 
@@ -173,6 +174,14 @@ const ROUTE_TABLE: readonly { group: GroupName; names: readonly string[] }[] = [
       "POST /api/v1/backups/imports/{importId}/complete",
       "POST /api/v1/backups/adopt",
       "GET /api/v1/deployment",
+    ],
+  },
+  {
+    group: "deployments",
+    names: [
+      "GET /api/v1/tenants/{tenantId}/deployments",
+      "PUT /api/v1/tenants/{tenantId}/deployments",
+      "POST /api/v1/tenants/{tenantId}/deployments/check",
     ],
   },
   {

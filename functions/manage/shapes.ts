@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi"
 import { ROLES } from "../../core/access.ts"
 import { DEFAULT_LIMIT, MAX_LIMIT } from "../http/cursor.ts"
 import { MAX_LIFETIME_SECONDS } from "../http/tokens.ts"
+import { DeploymentsBody } from "./deployment-shapes.ts"
 
 /** Any JSON value, kept as it was read: zod must not rebuild it, or a member `__proto__` would be lost. */
 export const AnyJson = z.unknown().openapi({
@@ -46,7 +47,7 @@ const tenantFields = {
       "By name. One that is called like a limited action limits it for this tenant: a number, or `{max, windowMs}`; any other is only kept",
   }),
   features: z.record(z.string().max(100), z.boolean()).optional(),
-  deployments: Aside.optional(),
+  deployments: DeploymentsBody.optional(),
   externalIds: z
     .record(
       z.string().regex(/^[a-z0-9-]{1,32}$/, "Use 1 to 32 of a-z, 0-9 and dashes."),

@@ -8,6 +8,7 @@ import { createTenant, findTenant, setTenantStatus, updateTenant } from "../../d
 import { listTenants } from "../../db/system.ts"
 import { decodeCursor, encodeCursor } from "../http/cursor.ts"
 import { json, permit, type Route, route, tenantNotFound } from "../http/route.ts"
+import { deploymentsOfNew, deploymentsToKeep } from "./deployment-parts.ts"
 import type { ManageDeps } from "./deps.ts"
 import { ifMatchNamed, noneMatches, scopeNamed, tierNamed } from "./parse.ts"
 import { audited, conflict, remembered, replayed } from "./remember.ts"
@@ -48,6 +49,8 @@ const createRoute = (deps: ManageDeps): Route =>
         )
       if (isDrillId(tenantId))
         throw new Refusal("TENANT_EXISTS", `"${tenantId}" is kept for restores for trial.`)
+      const ofTier = tierNamed(tier ?? "Free")
+      const { document, vouched } = await deploymentsOfNew(deps, fields.deployments ?? {}, ofTier)
       const reply = (tenant: Parameters<typeof showTenant>[0]) => ({
         status: 201,
         headers: { etag: etagOf(tenant.version), location: `/api/v1/tenants/${tenant.tenantId}` },
@@ -60,10 +63,11 @@ const createRoute = (deps: ManageDeps): Route =>
           name: fields.name,
           displayName: fields.displayName ?? null,
           adminEmail: fields.adminEmail ?? null,
-          tier: tierNamed(tier ?? "Free"),
+          tier: ofTier,
           quotas: quotasOf(fields.quotas ?? {}),
           features: fields.features ?? {},
-          deployments: (fields.deployments ?? {}) as Json,
+          deployments: document as unknown as Json,
+          vouched,
           externalIds: externalIdsOf(externalIds),
         },
         deps.settings.environments,
@@ -189,10 +193,23 @@ const patchRoute = (deps: ManageDeps): Route =>
         permit(call.principal, "tenant.tier", { scope, environment: null })
       const kept = await replayed(deps, tenantId, call.idempotency)
       if (kept) return kept
-      const { tier, externalIds, quotas, ...fields } = body
+      const { tier, externalIds, quotas, deployments, ...fields } = body
+      const set =
+        deployments === undefined
+          ? null
+          : await deploymentsToKeep(
+              deps,
+              call.principal,
+              tenantId,
+              deployments,
+              tier === undefined ? undefined : tierNamed(tier),
+            )
       const version = ifMatchNamed(ifMatch)
+      if (set && typeof version === "number" && version !== set.version)
+        throw new Refusal("VERSION_STALE", `The tenant is at version ${set.version}.`)
       const patch = {
         ...fields,
+        ...(set === null ? {} : { deployments: set.document }),
         ...(tier === undefined ? {} : { tier: tierNamed(tier) }),
         ...(quotas === undefined ? {} : { quotas: quotasOf(quotas) }),
         ...(externalIds ? { externalIds: externalIdsOf(externalIds) } : {}),
@@ -203,6 +220,8 @@ const patchRoute = (deps: ManageDeps): Route =>
         {
           patch: patch as never,
           ...(typeof version === "number" ? { expectedVersion: version } : {}),
+          // What was made of one version may not be written over another.
+          ...(set === null ? {} : { expectedVersion: set.version, kept: set.kept }),
           environments: deps.settings.environments,
         },
         audited(call, "tenant.update", tenantId, { fields: Object.keys(body) }),

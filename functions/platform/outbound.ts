@@ -210,6 +210,11 @@ const codeOf = (error: unknown): string => {
 
 const notReached = (error: unknown, isLate: boolean): NotReached => {
   if (isLate) return new NotReached("The host did not answer in time.", { cause: error })
+  return new NotReached(wordsOf(error), { cause: error })
+}
+
+/** Why a connection failed, for people. */
+export const wordsOf = (error: unknown): string => {
   const code = codeOf(error)
-  return new NotReached(WORDS[code] ?? `The connection failed (${code}).`, { cause: error })
+  return WORDS[code] ?? `The connection failed (${code}).`
 }

@@ -230,6 +230,8 @@ const SETTINGS = {
   kmsAlias: { variable: "HOTSWAP_KMS_ALIAS", parse: kmsAlias },
   /** What the operator says for records of processing. */
   processing: { variable: "HOTSWAP_PROCESSING", parse: parseProcessing },
+  /** Where what routes to tenants' backends runs; on AWS the runtime says it. */
+  region: { variable: "HOTSWAP_REGION", parse: regionName },
   /** Where a message's link leads. */
   consoleUrl: { variable: "HOTSWAP_CONSOLE_URL", parse: httpUrl },
   smtpServer: { variable: "SMTP_URL", parse: parseSmtpUrl },

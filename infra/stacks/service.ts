@@ -121,10 +121,19 @@ export class ServiceStack extends Stack {
       ...this.#handingOver(),
     })
 
+    const router = this.#handler("Router", "router", {
+      ...this.#urls.variables("appUrl", "systemUrl"),
+      ...this.#verifying(),
+      ...this.#startUpToken(),
+      ...this.#people(),
+      ...this.#outbound(),
+      ...this.#sealing(),
+    })
+
     // By the role that owns the tables, which no other function has; each has those that it needs.
     const urls = this.#urls.variables("ownerUrl", "appUrl", "readUrl", "systemUrl")
     const migrate = this.#handler("Migrate", "migrate", urls)
-    const before = [read, manage, outcomes, advance, relay, notify, backup]
+    const before = [read, manage, outcomes, advance, relay, notify, backup, router]
     new Migrated(this, "Migrated", { settings, migrate, before })
 
     const edge = new EdgeIdentity(this, "Edge", { settings, key: this.#key })
@@ -133,11 +142,13 @@ export class ServiceStack extends Stack {
     new Door(this, "ReadDoor", { fn: read.fn, invokeMode: streamed, onlyFor: edge })
     new Door(this, "ManageDoor", { fn: manage.fn, invokeMode: streamed })
     new Door(this, "OutcomesDoor", { fn: outcomes.fn, invokeMode: InvokeMode.BUFFERED, onlyFor: edge })
+    // What is asked of a backend takes what its answer takes, and may be of any size.
+    new Door(this, "RouterDoor", { fn: router.fn, invokeMode: streamed, onlyFor: edge })
     const rollout = new Rollout(this, "Rollout", { settings, key: this.#key, advance: advance.fn })
     for (const submitter of [manage, backup])
       this.#mayPace(submitter, "states:StartExecution", "states:SendTaskSuccess")
     for (const sealer of [manage, relay, backup]) mayUseTenantKeys(this, settings.stage, sealer, "make")
-    mayUseTenantKeys(this, settings.stage, notify)
+    for (const opener of [notify, router]) mayUseTenantKeys(this, settings.stage, opener)
     for (const mover of [outcomes, advance]) this.#mayPace(mover, "states:SendTaskSuccess")
     this.#mayArchive(manage, "keep")
     this.#mayArchive(backup, "keep", "remove")
@@ -148,10 +159,12 @@ export class ServiceStack extends Stack {
     this.#everyMinute("AdvanceClock", advance)
     this.#everyMinute("RelayClock", relay)
     this.#everyMinute("NotifyClock", notify)
+    this.#everyMinute("RouterClock", router, { task: "watch" })
     this.#backupClocks(backup)
 
     const doors = { read, manage, outcomes }
-    const workers = { advance, relay, notify, backup }
+    // The router's own failures are its runs' that fail: what it answers with is, mostly, what tenants' backends answered.
+    const workers = { advance, relay, notify, backup, router }
     const observed = { doors, workers, rollout, queue: this.#queue }
     new Observability(this, "Observability", { settings, key: this.#key, ...observed })
   }
@@ -226,10 +239,17 @@ export class ServiceStack extends Stack {
     return { HOTSWAP_ADMIN_TOKEN: this.#secrets.reference("admin", "token") }
   }
 
+  /** Where this network's own addresses may be named by others. */
+  #outbound(): Record<string, string> {
+    const { outboundAllow } = this.#settings
+    return outboundAllow.length === 0 ? {} : { HOTSWAP_OUTBOUND_ALLOW: outboundAllow.join(",") }
+  }
+
   /** `manage` sends a channel's test message, and refuses mail where there is no server. */
   #messages(): Record<string, string> {
     const { mailFrom, consoleUrl } = this.#settings
     return {
+      ...this.#outbound(),
       ...(mailFrom === null ? {} : { SMTP_URL: this.#secrets.reference("smtp", "url"), SMTP_FROM: mailFrom }),
       ...(consoleUrl === null ? {} : { HOTSWAP_CONSOLE_URL: consoleUrl }),
     }
@@ -293,13 +313,18 @@ export class ServiceStack extends Stack {
     fn.addToRolePolicy(new PolicyStatement({ actions, resources: [rolloutArn(this, this.#settings)] }))
   }
 
-  #everyMinute(id: string, handler: Handler): void {
+  #everyMinute(id: string, handler: Handler, event?: object): void {
     // No retries, neither of the delivery nor of the run: the next minute does the same work and knows more.
     const once = { retryAttempts: 0, maxEventAge: Duration.minutes(1) }
     handler.fn.configureAsyncInvoke(once)
     new Rule(this, id, {
       schedule: Schedule.rate(Duration.minutes(1)),
-      targets: [new LambdaFunction(handler.fn, once)],
+      targets: [
+        new LambdaFunction(handler.fn, {
+          ...once,
+          ...(event === undefined ? {} : { event: RuleTargetInput.fromObject(event) }),
+        }),
+      ],
     })
   }
 

@@ -95,6 +95,7 @@ const OUTPUTS = {
   ReadDoorUrl: "https://abc.lambda-url.eu-central-1.on.aws/",
   ManageDoorUrl: "https://def.lambda-url.eu-central-1.on.aws/",
   OutcomesDoorUrl: "https://ghi.lambda-url.eu-central-1.on.aws/",
+  RouterDoorUrl: "https://jkl.lambda-url.eu-central-1.on.aws/",
 }
 
 test("the Worker is given where the functions are and what it is known by, of two secrets the new one", async () => {
@@ -109,6 +110,7 @@ test("the Worker is given where the functions are and what it is known by, of tw
     WORKER_READ_ORIGIN: OUTPUTS.ReadDoorUrl,
     WORKER_MANAGE_ORIGIN: OUTPUTS.ManageDoorUrl,
     WORKER_OUTCOMES_ORIGIN: OUTPUTS.OutcomesDoorUrl,
+    WORKER_ROUTER_ORIGIN: OUTPUTS.RouterDoorUrl,
     WORKER_EDGE_SECRET: "new",
     WORKER_READER_PUBLIC_KEYS: "jwks",
     WORKER_AWS_ACCESS_KEY_ID: "AKIA",

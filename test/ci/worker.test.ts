@@ -49,6 +49,7 @@ const environment = (): Record<string, string> => ({
   WORKER_READ_ORIGIN: origin.url,
   WORKER_MANAGE_ORIGIN: origin.url,
   WORKER_OUTCOMES_ORIGIN: origin.url,
+  WORKER_ROUTER_ORIGIN: origin.url,
   WORKER_EDGE_SECRET: EDGE_SECRET,
   WORKER_READER_PUBLIC_KEYS: keys.jwks,
   WORKER_AWS_ACCESS_KEY_ID: "AKIDEXAMPLE",

@@ -69,7 +69,7 @@ const callerOf =
 export interface DeployedWorld {
   /** Through the Worker. */
   call: Call
-  urls: Readonly<Record<"read" | "manage" | "outcomes", FunctionUrl>>
+  urls: Readonly<Record<"read" | "manage" | "outcomes" | "router", FunctionUrl>>
   admin: string
   key: LetIn
   edgeSecret: string
@@ -120,10 +120,11 @@ export const openDeployed = async (): Promise<DeployedWorld> => {
       close: async () => void (await Promise.all([functionUrl.close(), lambda.stop()])),
     }
   }
-  const [read, manage, outcomes] = await Promise.all([
+  const [read, manage, outcomes, router] = await Promise.all([
     open("Read", key, true),
     open("Manage", null, true),
     open("Outcomes", key, false),
+    open("Router", key, false),
   ])
 
   const edges: RunningEdge[] = []
@@ -136,6 +137,7 @@ export const openDeployed = async (): Promise<DeployedWorld> => {
       onLog: onLine,
       ...(kvDirectory === undefined ? {} : { kvDirectory }),
       bindings: {
+        ROUTER_ORIGIN: router.url,
         EDGE_SECRET: edgeSecret,
         AWS_ACCESS_KEY_ID: key.accessKeyId,
         AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
@@ -153,7 +155,7 @@ export const openDeployed = async (): Promise<DeployedWorld> => {
 
   return {
     call,
-    urls: { read, manage, outcomes },
+    urls: { read, manage, outcomes, router },
     admin,
     key,
     edgeSecret,
@@ -161,7 +163,7 @@ export const openDeployed = async (): Promise<DeployedWorld> => {
     worker,
     close: async () => {
       await Promise.all(edges.map((edge) => edge.dispose()))
-      await Promise.all([read, manage, outcomes].map((each) => each.close()))
+      await Promise.all([read, manage, outcomes, router].map((each) => each.close()))
       await Promise.all([front.close(), redis.stop(), database.close()])
       await rm(directory, { recursive: true, force: true })
     },

@@ -59,6 +59,7 @@ test("nobody gets in by a header that only the edge may write", async () => {
       ["GET", asOf],
       ["POST", "/api/v1/outcomes"],
       ["GET", "/api/v1/tenants"],
+      ["GET", "/api/v1/route/metrics/api/v1/query"],
     ] as const) {
       const answer = await call(method, where, { headers, ...(method === "POST" ? { body: {} } : {}) })
       expect([where, answer.status]).toEqual([where, 401])
@@ -157,6 +158,20 @@ test("what a client reports through the Worker is counted, and takes back what f
   expect(urls.outcomes.events.at(-1)!.headers.authorization).toBeUndefined()
   const shown = await call("GET", `/api/v1/changes/${change.body.changeId}`, { token: admin })
   expect(shown.body).toMatchObject({ state: "rolled_back", reason: "unhealthy" })
+})
+
+test("what is for a tenant's own backend goes to the function that routes, and no other", async () => {
+  const { call, urls, admin } = deployed
+  await tenantWith("routed", "x")
+  const path = "/api/v1/route/metrics/api/v1/query?query=up%7B%7D"
+  const headers = { "x-tenant-id": "routed" }
+  expect(await call("GET", path, { token: admin, headers })).toMatchObject({
+    status: 404,
+    body: { code: "BACKEND_NOT_FOUND" },
+  })
+  const { rawQueryString, headers: heard } = urls.router.events.at(-1)!
+  expect(rawQueryString).toBe("query=up%7B%7D")
+  expect(heard["hotswap-authorization"]).toBe(`Bearer ${admin}`)
 })
 
 test("whatever goes wrong, no answer and no log says anything of what the Worker signs with", async () => {

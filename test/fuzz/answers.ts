@@ -4,10 +4,11 @@ import type { Document } from "./document.ts"
 import type { FuzzRequest } from "./requests.ts"
 
 /** Which door an answer came out of. */
-export type Door = "manage" | "read" | "outcomes" | "worker"
+export type Door = "manage" | "read" | "outcomes" | "router" | "worker"
 
 export const doorOf = (path: string): Door => {
   if (path.split("?")[0] === "/api/v1/outcomes") return "outcomes"
+  if (path.startsWith("/api/v1/route/")) return "router"
   const begins = ["/internal/", "/api/v1/configs/tenant/", "/ofrep/"]
   return begins.some((prefix) => path.startsWith(prefix)) ? "read" : "manage"
 }

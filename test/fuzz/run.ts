@@ -52,7 +52,14 @@ const EVERY_TELL = 100
 const REFUSED: readonly Kind[] = ["faulty", "stranger", "hostile"]
 const LOOKED_INTO_MAX = 12
 
-const WORKED_THROUGH = ["audit_checkpoints", "channels", "deliveries", "outbox", "secret_values"]
+const WORKED_THROUGH = [
+  "audit_checkpoints",
+  "channels",
+  "deliveries",
+  "deployment_states",
+  "outbox",
+  "secret_values",
+]
 
 /** Every table's rows, so that any that was added, altered or taken away shows; but for what others work through meanwhile. */
 const digester = async (url: string) => {

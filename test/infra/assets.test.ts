@@ -87,6 +87,14 @@ test("outcomes answers in one piece", async () => {
   expect(answer).toMatchObject({ kind: "answered", payload: { statusCode: 405, headers: { allow: "POST" } } })
 })
 
+test("router turns away who says nothing of who he is, and looks at backends with nobody there until its time is up", async () => {
+  const lambda = await start("router", 18_000)
+  const asked = eventOf("GET", "/api/v1/route/metrics/api/v1/query")
+  expect(await lambda.invoke(asked)).toMatchObject({ kind: "streamed", status: 401 })
+  expect(await lambda.invoke({ task: "watch" })).toMatchObject({ kind: "streamed", status: 204 })
+  expect(lambda.starts()).toBe(1)
+})
+
 test.each(["read", "manage"])("%s tells of a database that is away, and lives", async (name) => {
   const lambda = await start(name)
   expect(await lambda.invoke(eventOf("GET", "/ready"))).toMatchObject({ kind: "streamed", status: 503 })

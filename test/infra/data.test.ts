@@ -92,6 +92,7 @@ describe.each(OWN)("the database of $settings.stage", ({ settings, aurora }) => 
       relay: 7,
       notify: 5,
       backup: 12,
+      router: 7,
       migrate: 4,
     }
     const most = HANDLERS.reduce(

@@ -103,7 +103,7 @@ describe.each(STAGES)("the %s stage", (stage) => {
         .map((id) => id.slice(0, -suffix.length))
     expect(of("-errors").sort()).toEqual(functions.toSorted())
     expect(of("-throttles").sort()).toEqual(functions.toSorted())
-    expect(of("-stopped")).toEqual(["advance", "relay", "notify", "backup"])
+    expect(of("-stopped")).toEqual(["advance", "relay", "notify", "backup", "router"])
     for (const name of of("-stopped"))
       expect(alarm(`${name}-stopped`)).toMatchObject({
         MetricName: "Invocations",

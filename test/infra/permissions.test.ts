@@ -107,7 +107,7 @@ const toKeepCheckpoints = [
 const serviceOf = (stage: Stage): Record<string, string[]> => {
   const { toOpen, toMake } = tenantKeys(stage)
   const { toKeep, toRemove } = archives(stage)
-  const called = ["{ReadFunction}", "{OutcomesFunction}"]
+  const called = ["{ReadFunction}", "{OutcomesFunction}", "{RouterFunction}"]
   return {
     ReadRole: own("Read", stage),
     ManageRole: [
@@ -121,6 +121,7 @@ const serviceOf = (stage: Stage): Record<string, string[]> => {
     AdvanceRole: [...own("Advance", stage), ...rollout(stage, SENDS)],
     RelayRole: [...own("Relay", stage), ...toMake, ...toRemove, ...toKeepCheckpoints],
     NotifyRole: [...own("Notify", stage), ...toOpen],
+    RouterRole: [...own("Router", stage), ...toOpen],
     BackupRole: [
       ...own("Backup", stage),
       ...rollout(stage, "states:StartExecution", SENDS),
@@ -141,7 +142,7 @@ const serviceOf = (stage: Stage): Record<string, string[]> => {
       ...each("*", "xray:PutTraceSegments", "xray:PutTelemetryRecords"),
       ...each("*", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
     ],
-    // Whom the Worker signs as: it calls two functions, through their URLs alone.
+    // Whom the Worker signs as: it calls three functions, through their URLs alone.
     EdgeUser: called.flatMap((fn) => [
       `lambda:InvokeFunctionUrl on ${fn} if lambda:FunctionUrlAuthType is AWS_IAM`,
       `lambda:InvokeFunction on ${fn} if lambda:InvokedViaFunctionUrl is true`,
@@ -191,7 +192,7 @@ describe.each(STAGES)("in the %s stage", (stage) => {
       [
         "*: lambda:InvokeFunctionUrl on {ManageFunction} by NONE",
         "*: lambda:InvokeFunction on {ManageFunction} through its URL",
-        ...["Advance", "Relay", "Notify"].map((name) => clock(`${name}Clock`, name)),
+        ...["Advance", "Relay", "Notify", "Router"].map((name) => clock(`${name}Clock`, name)),
         ...["work", "plan", "imports", "retain", "drill"].map((task) => clock(`Backup${task}`, "Backup")),
         logs,
         alarms("kms:Decrypt, kms:GenerateDataKey*", "Key"),
@@ -224,7 +225,7 @@ describe.each(STAGES)("in the %s stage", (stage) => {
         if (Type === "AWS::IAM::Role") expect(Properties, id).not.toHaveProperty("RoleName")
   })
 
-  test("read and outcomes are behind URLs that take signed requests only, manage is not", () => {
+  test("read, outcomes and router are behind URLs that take signed requests only, manage is not", () => {
     const doors = propertiesOf(stage, "AWS::Lambda::Url").map(
       ({ TargetFunctionArn, AuthType, InvokeMode, Cors }) =>
         `${textOf(TargetFunctionArn)} ${AuthType} ${InvokeMode} ${Cors ?? "no CORS"}`,
@@ -233,6 +234,7 @@ describe.each(STAGES)("in the %s stage", (stage) => {
       "{ManageFunction} NONE RESPONSE_STREAM no CORS",
       "{OutcomesFunction} AWS_IAM BUFFERED no CORS",
       "{ReadFunction} AWS_IAM RESPONSE_STREAM no CORS",
+      "{RouterFunction} AWS_IAM RESPONSE_STREAM no CORS",
     ])
   })
 })

@@ -41,16 +41,16 @@ describe.each(STAGES)("the %s stage", (stage) => {
     })
   })
 
-  test("opens a URL to the three functions that answer requests and to no other", () => {
-    template(stage).resourceCountIs("AWS::Lambda::Url", 3)
-    for (const name of ["Read", "Manage", "Outcomes"])
+  test("opens a URL to the four functions that answer requests and to no other", () => {
+    template(stage).resourceCountIs("AWS::Lambda::Url", 4)
+    for (const name of ["Read", "Manage", "Outcomes", "Router"])
       template(stage).hasResourceProperties("AWS::Lambda::Url", {
         TargetFunctionArn: { "Fn::GetAtt": [Match.stringLikeRegexp(`^${name}Function`), "Arn"] },
       })
   })
 
-  test("wakes advance, relay and notify every minute, and never repeats a run that failed, nor a migration", () => {
-    for (const name of ["Advance", "Relay", "Notify"])
+  test("wakes advance, relay, notify and router every minute, and never repeats a run that failed, nor a migration", () => {
+    for (const name of ["Advance", "Relay", "Notify", "Router"])
       template(stage).hasResourceProperties("AWS::Events::Rule", {
         ScheduleExpression: "rate(1 minute)",
         State: "ENABLED",
@@ -64,7 +64,7 @@ describe.each(STAGES)("the %s stage", (stage) => {
     template(stage).resourcePropertiesCountIs(
       "AWS::Lambda::EventInvokeConfig",
       { MaximumRetryAttempts: 0 },
-      5,
+      6,
     )
   })
 
@@ -114,7 +114,16 @@ describe("what each function is told", () => {
 
   test("only the functions that write to the database are told how", () => {
     const holders = HANDLERS.filter((handler) => "DATABASE_URL" in settingsOf("prod", handler))
-    expect(holders).toEqual(["manage", "outcomes", "advance", "relay", "notify", "backup", "migrate"])
+    expect(holders).toEqual([
+      "manage",
+      "outcomes",
+      "advance",
+      "relay",
+      "notify",
+      "backup",
+      "router",
+      "migrate",
+    ])
   })
 
   test("only what migrates is told how to be the owner of the tables, and nothing calls it but a deployment", () => {
@@ -167,7 +176,7 @@ describe("what each function is told", () => {
     const signing = Template.fromStack(new ServiceStack(app, { ...SETTINGS.prod, jwtIssuers, corsOrigins }))
     for (const [id, { Properties }] of Object.entries(signing.findResources("AWS::Lambda::Function"))) {
       const { HOTSWAP_JWT_ISSUERS = null, HOTSWAP_CORS_ORIGINS = null } = Properties.Environment.Variables
-      const told = /^(Manage|Read)/.test(id)
+      const told = /^(Manage|Read|Router)/.test(id)
       expect([HOTSWAP_JWT_ISSUERS, HOTSWAP_CORS_ORIGINS], id).toEqual(
         told ? [JSON.stringify(jwtIssuers), "https://console.example.com"] : [null, null],
       )
@@ -176,7 +185,7 @@ describe("what each function is told", () => {
 
   test("whoever counts failures by address knows the edge, which tells whose they are", () => {
     const holders = HANDLERS.filter((handler) => "HOTSWAP_EDGE_SECRET" in settingsOf("prod", handler))
-    expect(holders).toEqual(["read", "manage", "outcomes"])
+    expect(holders).toEqual(["read", "manage", "outcomes", "router"])
   })
 
   test("only manage holds the signing key", () => {
@@ -220,13 +229,13 @@ describe("production", () => {
     expect([...acknowledged].toSorted()).toEqual(
       [
         of("Rollout", "*"),
-        of("Notify", `${key}:key/*`),
+        ...["Notify", "Router"].map((name) => of(name, `${key}:key/*`)),
         ...["Manage", "Relay", "Backup"].flatMap((name) =>
           [...making, ...objects].map((resource) => of(name, resource)),
         ),
         of("Manage", ofCopies),
         of("Backup", ofCopies),
-        ...["Read", "Outcomes", "Advance", "Notify", "Migrate"].map((name) => of(name, "*")),
+        ...["Read", "Outcomes", "Advance", "Notify", "Router", "Migrate"].map((name) => of(name, "*")),
         of("Relay", "<Checkpoints1BucketBD2518A7.Arn>/*"),
         "Hotswap-prod/Backups/Bucket Annotation::AwsSolutions-S1",
         "Hotswap-prod/Checkpoints1/Bucket Annotation::AwsSolutions-S1",

@@ -206,6 +206,12 @@ export const BODIES: Readonly<Record<string, readonly BodyFill[]>> = {
     ({ slug }) => ({ type: "webhook", url: "nowhere", tenantId: slug }),
   ],
   putChannel: [() => ({ url: "nowhere" })],
+  putDeployments: [
+    () => ({ metrics: { targets: [{ url: "nowhere" }] } }),
+    ({ slug }) => ({ logs: { targets: [{ url: "https://10.0.0.1" }], namespace: slug } }),
+  ],
+  checkDeployments: [() => ({})],
+  sendToBackend: [() => ({}), ({ slug }) => ({ tenantId: slug })],
   reload: [
     ...TENANTS.map(
       (tenant): BodyFill =>

@@ -71,6 +71,9 @@ export const PATH_PARAMETERS: Readonly<Record<string, readonly (Fill | { raw: Fi
   partId: [({ part }) => part, (_, own) => own.part],
   channelId: [({ channel }) => channel, ({ channel }) => channel.toUpperCase()],
   deliveryId: [({ delivery }) => delivery],
+  // No tenant here has one, so that nothing is sent anywhere: whose it would be shows before that.
+  backend: [() => "metrics"],
+  path: [() => "x", { raw: () => "api/v1/query" }, { raw: () => "api/v1/import" }],
   environment: ENVIRONMENTS.map((environment) => () => environment),
   name: [({ slug }) => slug, () => "reference.js"],
   key: [({ key }) => key, (_, own) => own.key, () => "switch"],

@@ -32,7 +32,6 @@ export const fill = async (world: World, slug: string): Promise<Filled> => {
         externalIds: { guild: externalIdOf(slug) },
         features: { [sentinel]: true },
         quotas: { note: sentinel },
-        deployments: { note: sentinel },
       },
     }),
     201,
@@ -173,6 +172,19 @@ export const fill = async (world: World, slug: string): Promise<Filled> => {
     call("PUT", `/api/v1/tenants/${slug}/backup-schedule`, {
       token: tokens.tenant_admin!,
       body: { everyHours: 12 },
+    }),
+    200,
+  )
+  await must(
+    call("PUT", `/api/v1/tenants/${slug}/deployments`, {
+      token: tokens.tenant_admin!,
+      body: {
+        logs: {
+          targets: [{ url: "https://93.184.215.14" }],
+          namespace: sentinel,
+          credentials: { type: "basic", username: sentinel, password: `password-${sentinel}` },
+        },
+      },
     }),
     200,
   )

@@ -74,7 +74,7 @@ const LOOSE_POLICIES = [
   { rollbackWindowMs: 30 * 24 * 3_600_000 },
 ]
 
-/** Routes that alter who is told of changes, or are the platform's, and no configuration of hers: beside the one tried above they have nothing to try. */
+/** Routes that alter who is told of changes, or her backends, or are the platform's, and no configuration of hers: beside the one tried above they have nothing to try. */
 export const BESIDE: readonly string[] = [
   "createChannel",
   "putChannel",
@@ -104,6 +104,8 @@ export const BESIDE: readonly string[] = [
   "deleteBackup",
   "setBackupSchedule",
   "startDrill",
+  "putDeployments",
+  "checkDeployments",
 ]
 
 /** Every route that alters something, by the name it has in the reference, as somebody would use it who wants past the approvals. */

@@ -13,6 +13,7 @@ import { composeArchives } from "../../functions/platform/archive/compose-archiv
 import { severalLocations } from "../../functions/platform/blob-locations.ts"
 import { createCache } from "../../functions/platform/cache.ts"
 import { checkpointSigner } from "../../functions/platform/checkpoint-signer.ts"
+import { createClients } from "../../functions/platform/deployments/clients.ts"
 import type { Messenger } from "../../functions/platform/messages/messenger.ts"
 import { UrlRefused } from "../../functions/platform/outbound.ts"
 import { createPublisher } from "../../functions/platform/publish.ts"
@@ -20,6 +21,7 @@ import { pointerReading, postgresReading } from "../../functions/platform/readin
 import type { RedisReply, RedisSender } from "../../functions/platform/redis-sender.ts"
 import { createRead } from "../../functions/read/read.ts"
 import { makeCheckpoints } from "../../functions/relay/checkpoints.ts"
+import { createRouter } from "../../functions/router/router.ts"
 import { embeddedRedis } from "../../local/redis/embedded/server.ts"
 import { CONTEXT, createWorld, type World } from "../functions/manage/world.ts"
 import { eventOf } from "../support/function-events.ts"
@@ -48,6 +50,7 @@ export interface Got {
 const READ = "https://read.test"
 const MANAGE = "https://manage.test"
 const OUTCOMES = "https://outcomes.test"
+const ROUTER = "https://router.test"
 const WORKER = "https://worker.test"
 
 const withoutPrivate = (jwks: { keys: readonly object[] }): string =>
@@ -135,10 +138,13 @@ export const createWorker = async (settings: Partial<World["platform"]["settings
     close: async () => {},
   } as never)
   const outcomes = createOutcomes({ ...basics, publisher, settings: edgeSettings } as never)
+  const clients = createClients({ ...platform, allowed: [] })
+  const router = createRouter({ ...basics, clients, settings: edgeSettings } as never)
   const origins: Record<string, FunctionUrlHandler> = {
     [READ]: (event) => read(event),
     [MANAGE]: manage.handler,
     [OUTCOMES]: outcomes,
+    [ROUTER]: router,
   }
 
   const answer = async (request: Request): Promise<Response> => {
@@ -171,6 +177,7 @@ export const createWorker = async (settings: Partial<World["platform"]["settings
     READ_ORIGIN: READ,
     MANAGE_ORIGIN: MANAGE,
     OUTCOMES_ORIGIN: OUTCOMES,
+    ROUTER_ORIGIN: ROUTER,
     EDGE_SECRET,
     READER_PUBLIC_KEYS: withoutPrivate(world.readerKeys),
     HOTSWAP_ENVIRONMENTS: platform.settings.environments.join(","),

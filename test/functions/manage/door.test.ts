@@ -75,7 +75,7 @@ describe("each role may do what the table of permissions says, and nothing else"
 
   test("no action stands in the table that nothing takes", async () => {
     const taken = new Set<string>((await world.manage.routes()).flatMap(({ action }) => action ?? []))
-    // Of the functions that read and hear clients, and of what the platform alone may set or ask for.
+    // Of the functions that read, hear clients and route, and of what the platform alone may set or ask for.
     for (const action of [
       "view.read",
       "view.preview",
@@ -83,6 +83,9 @@ describe("each role may do what the table of permissions says, and nothing else"
       "tenant.tier",
       "backup.schedule_all",
       "backup.hand_over",
+      "backend.vouch",
+      "backend.query",
+      "backend.write",
     ])
       taken.add(action)
     expect(Object.keys(PERMISSIONS).filter((action) => !taken.has(action))).toEqual([])

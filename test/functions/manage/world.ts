@@ -155,6 +155,7 @@ export const createWorld = async ({
 
   return {
     ...database,
+    adminToken: ADMIN,
     platform,
     told,
     manage,

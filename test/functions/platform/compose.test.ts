@@ -3,6 +3,7 @@ import { composeManage } from "../../../functions/platform/compose-manage.ts"
 import { composeOutcomes } from "../../../functions/platform/compose-outcomes.ts"
 import { composeRead } from "../../../functions/platform/compose-read.ts"
 import { composeRelay } from "../../../functions/platform/compose-relay.ts"
+import { composeRouter } from "../../../functions/platform/compose-router.ts"
 import { SettingsError } from "../../../functions/platform/settings.ts"
 import { createRead } from "../../../functions/read/read.ts"
 import { createRelay } from "../../../functions/relay/relay.ts"
@@ -70,6 +71,7 @@ test.each([
   ["read", composeRead],
   ["manage", composeManage],
   ["outcomes", composeOutcomes],
+  ["router", composeRouter],
 ] as const)("%s is not deployed without what it knows the edge by", (_, compose) => {
   const { HOTSWAP_EDGE_SECRET: _edge, ...others } = variables
   expect(() => compose({ ...others, HOTSWAP_STAGE: "prod" })).toThrow(/^HOTSWAP_EDGE_SECRET is not set$/m)
