@@ -4,6 +4,7 @@ import { audit } from "./suites/audit.ts"
 import { backup } from "./suites/backup.ts"
 import { cold } from "./suites/cold.ts"
 import { evaluate } from "./suites/evaluate.ts"
+import { events } from "./suites/events.ts"
 import { limits } from "./suites/limits.ts"
 import { read } from "./suites/read.ts"
 import { reload } from "./suites/reload.ts"
@@ -25,6 +26,7 @@ const SUITES: readonly Suite[] = [
   limits,
   backup,
   cold,
+  events,
 ]
 const RESULTS = "bench/results/latest.json"
 

@@ -1,10 +1,10 @@
 /** What each function's code may weigh, in kibibytes, minified, maps not counted. Raise one only with a reason. */
 export const BUDGET_KIB = {
-  read: 198,
-  manage: 1920,
-  outcomes: 740,
+  read: 206,
+  manage: 1930,
+  outcomes: 764,
   advance: 680,
-  relay: 320,
+  relay: 340,
   notify: 450,
   backup: 900,
   router: 350,
@@ -13,11 +13,11 @@ export const BUDGET_KIB = {
 
 /** And of it what a start loads before anybody asks anything: what a cold start waits for. */
 export const FIRST_LOAD_KIB = {
-  read: 182,
+  read: 188,
   manage: 500,
-  outcomes: 730,
+  outcomes: 748,
   advance: 680,
-  relay: 312,
+  relay: 328,
   notify: 210,
   backup: 900,
   router: 350,

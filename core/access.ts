@@ -55,6 +55,10 @@ export const PERMISSIONS = {
   "channel.manage": ["tenant_admin"],
   "change.comment": ["engineer", "manager", "compliance", "tenant_admin"],
   "outcome.report": ["reader"],
+  /** Tells what happened at a tenant. */
+  "event.record": ["reader", "engineer", "tenant_admin"],
+  /** What that comes to, and how the tenant's requests fare. */
+  "usage.read": ["viewer", "engineer", "manager", "compliance", "tenant_admin"],
   "feature.read": ["reader", "viewer", "engineer", "manager", "compliance", "tenant_admin"],
   "limit.read": ["reader", "viewer", "engineer", "manager", "compliance", "tenant_admin"],
   "limit.consume": ["reader", "engineer", "tenant_admin"],
@@ -135,6 +139,8 @@ export const WITHIN_ENVIRONMENT: readonly Action[] = [
   "change.review",
   "change.signal",
   "change.comment",
+  "event.record",
+  "usage.read",
   "channel.read",
   "channel.manage",
   "audit.read",

@@ -101,6 +101,10 @@ export interface StageSettings {
   edgeKeys: readonly number[]
   /** From a tenant's deletion until all of it is destroyed. */
   eraseAfterDays: number
+  /** How long events and statistics of tenants are kept. */
+  eventDays: number
+  /** So many tenants have metrics under their own name. */
+  metricTenants: number
   /** Are a tenant's requests to what manages limited, by its tier? */
   managementLimits: boolean
   backups: BackupSettings
@@ -217,6 +221,8 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     credentialsRevision: 1,
     edgeKeys: [1],
     eraseAfterDays: 7,
+    eventDays: 90,
+    metricTenants: 1_000,
     managementLimits: true,
     backups: { ...TRIAL_BACKUPS, copyRegion: null },
     checkpoints: TRIAL_CHECKPOINTS,
@@ -241,6 +247,8 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     credentialsRevision: 1,
     edgeKeys: [1],
     eraseAfterDays: 7,
+    eventDays: 90,
+    metricTenants: 1_000,
     managementLimits: true,
     backups: TRIAL_BACKUPS,
     checkpoints: TRIAL_CHECKPOINTS,
@@ -265,6 +273,8 @@ export const SETTINGS: Record<Stage, StageSettings> = {
     credentialsRevision: 1,
     edgeKeys: [1],
     eraseAfterDays: 7,
+    eventDays: 90,
+    metricTenants: 1_000,
     managementLimits: true,
     backups: BACKUPS,
     checkpoints: CHECKPOINTS,

@@ -32,7 +32,7 @@ export interface Functions {
 }
 
 const READ_TIMEOUT_MS = 10_000
-const OUTCOMES_PATH = "/api/v1/outcomes"
+const OUTCOMES_PATHS = ["/api/v1/outcomes", "/api/v1/events", "/internal/usage"]
 const OUTCOMES_TIMEOUT_MS = 10_000
 const MANAGE_TIMEOUT_MS = 29_000
 const ROUTE_PATH = "/api/v1/route/"
@@ -42,6 +42,7 @@ const TICK_EVERY_MS = 250
 const NOTIFY_EVERY_MS = 1_000
 const JOBS_EVERY_MS = 1_000
 const WATCH_EVERY_MS = 1_000
+const USAGE_EVERY_MS = 1_000
 
 /** Composes the functions from settings, as the environment variables of each would. Throws SettingsError. */
 export const composeFunctions = (
@@ -79,13 +80,16 @@ export const composeFunctions = (
   const advance = createAdvance(platforms.advance)
   const notify = createNotify(platforms.notify)
   const backup = createBackup(platforms.backup)
+  // On AWS a process that nobody asks anything any more does not run, and hands on nothing; this one goes on.
+  const handOn = () =>
+    Promise.all([platforms.read, platforms.manage, platforms.outcomes].map(({ usage }) => usage?.flush()))
   const settled = async (): Promise<void> => {
     await Promise.all(Object.values(platforms).map(({ background }) => background.settled()))
   }
   return {
     // As function URLs of their own would part them; the Worker knows each, other callers only this one door.
     route: (_method, path) => {
-      if (path === OUTCOMES_PATH) return outcomes
+      if (OUTCOMES_PATHS.includes(path)) return outcomes
       if (path.startsWith(ROUTE_PATH)) return router
       return isRead(path) ? read : manage
     },
@@ -95,6 +99,7 @@ export const composeFunctions = (
       { name: "notify", everyMs: NOTIFY_EVERY_MS, run: () => notify.sweep() },
       { name: "jobs", everyMs: JOBS_EVERY_MS, run: () => backup.runner.look() },
       { name: "deployments", everyMs: WATCH_EVERY_MS, run: () => watch.sweep() },
+      { name: "usage", everyMs: USAGE_EVERY_MS, run: handOn },
       ...tasksOf(backup),
     ],
     environments: platforms.read.settings.environments,
@@ -103,6 +108,7 @@ export const composeFunctions = (
       // A job is gone on with at the next start.
       await backup.runner.drain()
       await settled()
+      await handOn()
       await Promise.all(Object.values(platforms).map((platform) => platform.close()))
     },
   }

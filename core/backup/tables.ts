@@ -51,4 +51,11 @@ export const NOT_ARCHIVED: Readonly<Record<string, string>> = {
   backups: "which archives this deployment has",
   backup_schedules: "when this deployment makes them",
   tenant_origins: "how the tenant came to this deployment",
+  tenant_events: "what happened here, kept for so many days; no part of the configuration",
+  usage_slots: "statistics of what happened here",
+  usage_requests: "statistics of what happened here",
+  usage_users: "statistics of what happened here",
+  usage_metrics: "statistics of what happened here",
+  usage_meters: "how far these are",
+  usage_sources: "how far these are",
 }

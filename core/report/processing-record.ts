@@ -29,6 +29,9 @@ export interface DataSays {
   dataKeys: number
   channels: readonly { type: string; leadsTo: string; environment: string | null }[]
   auditDays: number | null
+  /** Users that events name, and how long those are kept. */
+  eventUsers: number
+  eventDays: number
   eraseAfterDays: number
 }
 
@@ -82,14 +85,17 @@ const categoriesOf = (data: DataSays): Json => [
   `names of ${data.subjects} people and applications that tokens were issued to`,
   `names of ${data.auditPeople} of them in the audit, kept apart from it`,
   `${data.comments} comments on changes`,
+  `ids of ${data.eventUsers} users that the tenant's applications told of: their logins, orders, payments and requests`,
+  "who asked this service for what, by the day",
   ...(data.adminEmail === null ? [] : ["the e-mail address of the tenant's administrator"]),
   "no identifier of a reader is kept: what a reader is told apart by is hashed and forgotten",
 ]
 
-const limitsOf = ({ auditDays, eraseAfterDays }: DataSays): Json => ({
+const limitsOf = ({ auditDays, eventDays, eraseAfterDays }: DataSays): Json => ({
   audit: auditDays === null ? "until the tenant is erased" : `${auditDays} days`,
   "answers kept to be repeated": "24 hours",
   "messages to channels": "30 days, 90 if they could not be delivered",
+  "events and statistics": `${eventDays} days`,
   "copies at the edge": "24 hours",
   "everything, after the tenant is deleted": `${eraseAfterDays} days`,
   "names of one person": "when that is asked for",
@@ -116,10 +122,16 @@ export const processingRecord = (data: DataSays, operator: OperatorSays): Proces
       "configuration of the tenant's software while it runs",
       "approvals of it",
       "evidence of who changed what",
+      "statistics of how the tenant's software is used, where its applications tell of it",
     ],
     "design",
   ),
-  known("30(1)(c)", "data subjects", ["people who work with the tenant's configuration"], "design"),
+  known(
+    "30(1)(c)",
+    "data subjects",
+    ["people who work with the tenant's configuration", "users that its applications name in events"],
+    "design",
+  ),
   known("30(1)(c)", "categories of data", categoriesOf(data), "data"),
   known(
     "30(1)(d)",

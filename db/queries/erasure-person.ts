@@ -11,6 +11,7 @@ import type { Database } from "../client.ts"
 import { type TenantTx, withTenant } from "../tenant.ts"
 import { appendAudit } from "./audit.ts"
 import { eraseAuditPerson, pseudonymOf } from "./audit-people.ts"
+import { eraseUser, rowsOfUser } from "./erasure-usage.ts"
 import { NAMING_TABLES, type NamingTable } from "./naming-tables.ts"
 import { bumpHeads, markAll } from "./pointers.ts"
 
@@ -202,6 +203,7 @@ export const erasePerson = async (
   const rows: Record<string, number> = {}
   for (const table of NAMING_TABLES)
     rows[table.name] = await eraseFrom(database, scope, table, person, environments)
+  Object.assign(rows, await eraseUser(database, scope, person))
   return await withTenant(database, scope, async (tx) => {
     rows.audit_people = 0
     for (const name of names) if (await eraseAuditPerson(tx, name)) rows.audit_people++
@@ -237,6 +239,7 @@ export async function* rowsNaming(
       if (page.length < PAGE) break
       after = page.at(-1)!
     }
+  yield* rowsOfUser(database, scope, names)
 }
 
 /** An entry that somebody stands in. */

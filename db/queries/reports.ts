@@ -125,6 +125,8 @@ export interface ProcessingFacts {
   /** Data keys that secrets are sealed with. */
   dataKeys: number
   auditDays: number | null
+  /** Different users that events name. */
+  eventUsers: number
   firstAt: Instant | null
 }
 
@@ -137,17 +139,20 @@ export const processingFacts = (database: Database, scope: TenantId): Promise<Pr
         (select coalesce(sum(jsonb_array_length(comments)), 0) from hotswap.changes where tenant_id = ${scope}) as comments,
         (select count(*) from hotswap.data_keys where tenant_id = ${scope} and wrapped is not null) as "dataKeys",
         (select days from hotswap.audit_retention where tenant_id = ${scope}) as "auditDays",
+        (select count(distinct user_key) from hotswap.usage_users where tenant_id = ${scope}) as "eventUsers",
         (select hotswap.instant(created_at) from hotswap.tenants where tenant_id = ${scope}) as "firstAt",
         (select coalesce(jsonb_agg(jsonb_build_object('type', type, 'environment', environment,
           'leadsTo', coalesce(config ->> 'url', config ->> 'to')) order by channel_id), '[]')
           from hotswap.channels where tenant_id = ${scope}) as channels`)
-    const { subjects, auditPeople, comments, dataKeys, channels, ...rest } = row as unknown as ProcessingFacts
+    const { subjects, auditPeople, comments, dataKeys, eventUsers, channels, ...rest } =
+      row as unknown as ProcessingFacts
     return {
       ...rest,
       channels: channels.map((one) =>
         one.type === "email" ? one : { ...one, leadsTo: leadsTo(one.leadsTo) },
       ),
       subjects: Number(subjects),
+      eventUsers: Number(eventUsers),
       auditPeople: Number(auditPeople),
       comments: Number(comments),
       dataKeys: Number(dataKeys),

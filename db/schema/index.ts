@@ -19,4 +19,13 @@ export { hotswap } from "./schema.ts"
 export { dataKeys, secretValues } from "./secrets.ts"
 export { externalIds, tenants } from "./tenants.ts"
 export { tokens } from "./tokens.ts"
+export {
+  tenantEvents,
+  usageMeters,
+  usageMetrics,
+  usageRequests,
+  usageSlots,
+  usageSources,
+  usageUsers,
+} from "./usage.ts"
 export { workflowWaits } from "./workflows.ts"

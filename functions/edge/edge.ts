@@ -1,6 +1,6 @@
 import { Refusal } from "../../core/errors.ts"
 import { ofrepRefusal } from "../../core/flag/ofrep.ts"
-import { parseTenantId } from "../../core/ids.ts"
+import { parseTenantId, type TenantId } from "../../core/ids.ts"
 import { parseRevision } from "../../core/release/revision.ts"
 import { type Answers, armFor, type Body, createAnswers, isKnown, viewResponse } from "./answers.ts"
 import { dropBody } from "./body.ts"
@@ -31,7 +31,7 @@ import {
   createRouter,
   OFREP_PATH,
   type OfrepRequest,
-  OUTCOMES_PATH,
+  OUTCOMES_PATHS,
   ROUTE_PATH,
   type Route,
   VIEWS_PATH,
@@ -46,6 +46,7 @@ import type { OpenRoom } from "./stream-hub.ts"
 import { openRoom as openRoomWith } from "./stream-room.ts"
 import { createTicketSigner } from "./ticket-signer.ts"
 import { createTracing, hopOf, noteRoute } from "./tracing.ts"
+import { createEdgeUsage } from "./usage.ts"
 import { type Caller, createViews } from "./views.ts"
 
 /** Everything one isolate keeps in memory, wired once. */
@@ -57,6 +58,21 @@ export interface Edge {
 interface Parts {
   pointers: Pointers
   answers: Answers
+}
+
+const VIEW_ROUTE = `${VIEWS_PATH}{tenantId}`
+const FLAGS_ROUTE = `${OFREP_PATH}v1/evaluate/flags`
+const FLAG_ROUTE = `${FLAGS_ROUTE}/{key}`
+
+/** Whose flags are asked for, if that is one whom the reader may know of. */
+const tenantAsked = (request: Request, reader: Reader): TenantId | null => {
+  const named = request.headers.get("x-tenant-id")
+  if (named !== null) {
+    const tenantId = parseTenantId(named)
+    return tenantId !== null && seesTenant(reader, tenantId) ? tenantId : null
+  }
+  const [only, ...others] = reader.tenants === "*" ? [] : reader.tenants
+  return others.length === 0 ? (only ?? null) : null
 }
 
 const callerOf = (request: Request, life: RequestLife): Caller => ({
@@ -96,6 +112,7 @@ const answerView = async (
   asked: ViewRequest,
   reader: Reader,
   life: RequestLife,
+  seen: { isHit: boolean | null },
 ): Promise<Response> => {
   const refused = refusalBefore(asked, reader)
   if (refused) return problemResponse(refused)
@@ -103,6 +120,7 @@ const answerView = async (
   const caller = callerOf(request, life)
   const asking = pointerFor(parts.pointers, scope, request, caller)
   // A promise would cost every read of what is in memory a turn.
+  seen.isHit = !(asking instanceof Promise)
   const found = asking instanceof Promise ? await asking : asking
   if (typeof found === "string") return failureOf(found, asked)
   const revoked = refusalAfter(found, asked, reader)
@@ -177,7 +195,7 @@ const orRefusal = async (
 const originOf = (pathname: string, settings: Settings): string => {
   if (pathname.startsWith(VIEWS_PATH) || pathname.startsWith(OFREP_PATH)) return settings.readOrigin
   if (pathname.startsWith(ROUTE_PATH)) return settings.routerOrigin
-  return pathname === OUTCOMES_PATH ? settings.outcomesOrigin : settings.manageOrigin
+  return OUTCOMES_PATHS.includes(pathname) ? settings.outcomesOrigin : settings.manageOrigin
 }
 
 export const createEdge = (bindings: Bindings): Edge => {
@@ -199,6 +217,7 @@ export const createEdge = (bindings: Bindings): Edge => {
   const ofrep = createOfrep({ pointers, views, sign })
   const openOfrepStream = createOfrepStream({ streams, sign, environments: settings.environments })
   const crossOrigin = createCrossOrigin(settings.corsOrigins)
+  const usage = createEdgeUsage(settings, send)
 
   const pass = async (request: Request, life: RequestLife): Promise<Response> => {
     const { pathname, search } = new URL(request.url)
@@ -226,15 +245,33 @@ export const createEdge = (bindings: Bindings): Edge => {
         const reader = await judge(authorization)
         if (reader === "invalid") return problemResponse(unauthenticated())
         if (reader === "elsewhere" || !isPlain(request, route)) return null
-        return await answerView(parts, request, route, reader, life)
+        const startedMs = Date.now()
+        const seen: { isHit: boolean | null } = { isHit: null }
+        const response = await answerView(parts, request, route, reader, life, seen)
+        const { tenantId } = route
+        if (seesTenant(reader, tenantId))
+          usage.answered(
+            { tenantId, route: VIEW_ROUTE, method, reader, ...seen },
+            response.status,
+            startedMs,
+            life,
+          )
+        if (seen.isHit === null) usage.refused(reader, life)
+        return response
       }
       case "ofrep": {
         if (method !== "POST") return null
         const reader = await judge(authorization)
         if (reader === "invalid") return await ofrepProblem(request, unauthenticated(), route)
         if (reader === "elsewhere" || !isPlain(request, route)) return null
+        const startedMs = Date.now()
         const evaluated = ofrep(request, route, reader, callerOf(request, life))
-        return await orRefusal(evaluated, (refusal) => ofrepProblem(request, refusal, route))
+        const response = await orRefusal(evaluated, (refusal) => ofrepProblem(request, refusal, route))
+        const tenantId = tenantAsked(request, reader)
+        const asked = { route: route.key === null ? FLAGS_ROUTE : FLAG_ROUTE, method, reader, isHit: null }
+        if (tenantId === null) usage.refused(reader, life)
+        else usage.answered({ tenantId, ...asked }, response.status, startedMs, life)
+        return response
       }
     }
   }

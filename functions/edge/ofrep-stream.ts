@@ -20,6 +20,7 @@ export const createOfrepStream =
     const { tenantId, environment, tokenId, revision, flags } = ticket
     const reader = {
       tokenId,
+      subject: "",
       tenants: new Set([tenantId]),
       environment,
       expiresAtMs: ticket.tokenExpiresAtSeconds * 1_000,

@@ -6,6 +6,7 @@ import { Bounded } from "./bounded.ts"
 /** Who reads, as the token's signature vouches for it. */
 export interface Reader {
   tokenId: TokenId
+  subject: string
   tenants: ReadonlySet<TenantId> | "*"
   environment: Environment
   expiresAtMs: number
@@ -38,13 +39,14 @@ const isTenants = (claim: unknown): claim is readonly TenantId[] | "*" =>
   claim === "*" || (Array.isArray(claim) && claim.every((tenant) => typeof tenant === "string"))
 
 const readerOf = (payload: Record<string, unknown>, environments: readonly Environment[]): Verdict => {
-  const { jti, tenants, env, exp } = payload
+  const { jti, sub, tenants, env, exp } = payload
   const id = typeof jti === "string" ? parseTokenId(jti) : null
   if (!id || !isTenants(tenants) || typeof env !== "string" || typeof exp !== "number") return "invalid"
   const environment = environments.find((declared) => declared === env)
   if (environment === undefined) return "elsewhere"
   return {
     tokenId: id.tokenId,
+    subject: String(sub),
     tenants: tenants === "*" ? "*" : new Set(tenants),
     environment,
     expiresAtMs: exp * 1_000,

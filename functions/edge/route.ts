@@ -42,8 +42,8 @@ const VIEW_PATH = /^\/api\/v1\/configs\/tenant\/([^/]+)$/
 export const VIEWS_PATH = "/api/v1/configs/tenant/"
 /** As is what is below this. */
 export const OFREP_PATH = "/ofrep/"
-/** What this names is for the function that hears what clients saw. */
-export const OUTCOMES_PATH = "/api/v1/outcomes"
+/** What these name is for the function that hears what clients saw, and what happened at tenants. */
+export const OUTCOMES_PATHS: readonly string[] = ["/api/v1/outcomes", "/api/v1/events"]
 /** What is below this is for the function that passes on to tenants' backends. */
 export const ROUTE_PATH = "/api/v1/route/"
 const STREAM_PATH = "/api/v1/stream"

@@ -6,6 +6,7 @@ import { PROBLEMS, Refusal } from "../../core/errors.ts"
 import type { ScopeId } from "../../core/ids.ts"
 import { problemDocument, problemHeaders } from "../../core/problem.ts"
 import type { Attempts } from "../platform/attempts.ts"
+import type { UsageRecorder } from "../platform/usage.ts"
 import { authenticate, type Door } from "./auth.ts"
 import { readText } from "./body.ts"
 import { crossOrigin } from "./cross-origin.ts"
@@ -17,6 +18,7 @@ import { noteRoute } from "./notes.ts"
 import { tenantNotFound } from "./permit.ts"
 import { type ProblemLog, problemReply } from "./problem.ts"
 import type { Knock, Pieces, Route, RouteReply } from "./route.ts"
+import { type Asked, askedNow, noteAnswer, noteRefusal, tenantsOf } from "./usage-watch.ts"
 
 export interface AppDeps {
   door: Door
@@ -32,6 +34,8 @@ export interface AppDeps {
   attempts: Attempts
   /** Told of everybody who said who they are; throws for who asks too often. */
   admit?: ((principal: Principal, action: Action) => void) | undefined
+  /** Counts what is asked of tenants. */
+  usage?: UsageRecorder | undefined
   /** What the edge shows with what it says of a caller's address. */
   edgeSecret: string | null
   /** Web pages of these origins may call from a browser. */
@@ -70,7 +74,12 @@ const singleQuery = (url: string): Record<string, string> => {
   return query
 }
 
-const knockOf = async (context: Context<Bindings>, deps: AppDeps, failures: Failures): Promise<Knock> => {
+const knockOf = async (
+  context: Context<Bindings>,
+  deps: AppDeps,
+  failures: Failures,
+  asked: Asked,
+): Promise<Knock> => {
   const request = context.req
   const resolve = async (principal: Principal): Promise<ScopeId | null> => {
     const named = request.header("x-tenant-id")
@@ -94,8 +103,13 @@ const knockOf = async (context: Context<Bindings>, deps: AppDeps, failures: Fail
       const principal = await failures.watch(context.env?.event, authorization, () =>
         authenticate(deps.door, authorization),
       )
+      asked.principal = principal
       deps.admit?.(principal, action)
       return principal
+    },
+    about: (scope) => {
+      if (scope !== null && asked.principal !== null && sees(asked.principal, scope))
+        asked.tenants = tenantsOf(scope)
     },
     headerScope: resolve,
     exists: (scope) => deps.exists(scope),
@@ -180,7 +194,19 @@ export const createApp = (deps: AppDeps, routes: readonly (Route | LazyRoute)[])
       return await answeredWithin(LIMITS_MS.read, route.plain)
     // Its time begins when it is there: only the first to ask waits for that.
     const { limitMs, handle } = await settled(route, deps)
-    return await answeredWithin(limitMs, async () => handle(await knockOf(context, deps, failures)))
+    const { method, path } = route
+    const authorization = context.req.header("authorization")
+    const asked = askedNow({ route: path, method: method.toUpperCase(), authorization })
+    try {
+      const answer = await answeredWithin(limitMs, async () =>
+        handle(await knockOf(context, deps, failures, asked)),
+      )
+      noteAnswer(deps.usage, asked, answer.status)
+      return answer
+    } catch (error) {
+      noteRefusal(deps.usage, asked, error)
+      throw error
+    }
   }
   for (const route of routes)
     app.on(route.method.toUpperCase(), route.path.replaceAll(/\{(.+?)\}/g, ":$1"), async (context) =>

@@ -42,6 +42,8 @@ export interface Knock {
   headerScope(principal: Principal): Promise<ScopeId | null>
   /** Is there such a scope, and is it not deleted? */
   exists(scope: ScopeId): Promise<boolean>
+  /** Told what the request is about, before it is asked whether that may be. */
+  about(scope: ScopeId | null): void
 }
 
 export interface Input<Params, Query, Body> {
@@ -157,6 +159,7 @@ export const route = <Params extends z.ZodType, Query extends z.ZodType, Body ex
     }
     const where = (await spec.where?.(input, principal)) ?? NOWHERE
     if (spec.action !== null) {
+      knock.about(where.scope)
       permit(principal, spec.action, where)
       await checkTenantHeader(knock, principal, where)
       if (!readsBody && !spec.evenDeleted) await mustExist(knock, principal, where)

@@ -10,6 +10,7 @@ import { tenantNotFound } from "../http/route.ts"
 import { CacheUnavailable } from "../platform/breaker.ts"
 import type { GrantsRead } from "../platform/grants.ts"
 import type { Counted, WindowStanding } from "../platform/limits.ts"
+import type { UsageRecorder } from "../platform/usage.ts"
 import type { ManageDeps } from "./deps.ts"
 import { environmentNamed, isPlatformAdmin, scopeNamed } from "./parse.ts"
 
@@ -73,6 +74,21 @@ export const showStanding = (
   { limit, source }: LimitInForce,
   { nowMs: _, ...standing }: WindowStanding,
 ) => ({ ...what, ...standing, windowMs: limit.windowMs, source })
+
+/** For metrics: that it was asked, and how full the window is until it is empty again. */
+export const noteStanding = (
+  usage: UsageRecorder | undefined,
+  { tenantId, environment, action }: Counted,
+  { allowed, limit, used, resetAt }: WindowStanding,
+): void => {
+  const ratio = limit > 0 ? Math.min(1, used / limit) : limit === 0 ? 1 : null
+  usage?.limit(tenantId, {
+    environment,
+    action,
+    result: allowed ? "allowed" : "refused",
+    used: ratio === null ? null : { ratio, untilMs: Date.parse(resetAt) },
+  })
+}
 
 /** RateLimit fields of an answer about a window. */
 export const fieldsOf = (

@@ -13,6 +13,7 @@ import {
   grantsOf,
   limitInForce,
   mustBeCallers,
+  noteStanding,
   rateLimited,
   showStanding,
   tenantWithin,
@@ -64,6 +65,7 @@ const consumeRoute = (deps: ManageDeps): Route =>
       mustBeCallers(what.action)
       const found = await limitInForce(deps, call.principal, what)
       const standing = await counted(deps.limits.take(what, found.limit, call.body.amount, call.idempotency))
+      noteStanding(deps.usage, what, standing)
       if (!standing.allowed) throw rateLimited(what, found, standing)
       return json(200, showStanding(what, found, standing), fieldsOf(what, found, standing))
     },
@@ -78,6 +80,7 @@ const look = async (
   const what = countedBy(call)
   const found = await limitInForce(deps, call.principal, what)
   const standing = await counted(deps.limits.look(what, found.limit, amount))
+  noteStanding(deps.usage, what, standing)
   return json(200, showStanding(what, found, standing), fieldsOf(what, found, standing))
 }
 

@@ -85,6 +85,7 @@ export const createManage = (platform: ManagePlatform): Manage => {
       resolveScope: (text) => resolveScope(text, deps.findExternal),
       attempts: platform.attempts,
       admit: platform.managementGuard?.admit,
+      usage: platform.usage,
       edgeSecret: platform.settings.edgeSecret,
       corsOrigins: platform.settings.corsOrigins,
       publicRoutes: PUBLIC_ROUTES,

@@ -1,14 +1,17 @@
+import { z } from "@hono/zod-openapi"
 import { schedulePeriods } from "../../core/backup/schedule.ts"
 import { JOB_KINDS } from "../../core/job/job.ts"
 import { backupFigures, jobFigures } from "../../db/system-backups.ts"
+import { usageFigures } from "../../db/system-usage.ts"
 import { type Route, type RouteReply, route } from "../http/route.ts"
 import type { ManageDeps } from "./deps.ts"
 import { lagMetrics } from "./lag-metrics.ts"
+import { tenantMetrics } from "./tenant-metrics.ts"
 
 /** Prometheus' text format, 0.0.4. */
 const TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
-/** By value of its one label; under `""` without. No tenant is ever a label: there may be 100,000. */
+/** By value of its one label; under `""` without. */
 export interface Metric {
   name: string
   help: string
@@ -33,6 +36,7 @@ const textOf = (metrics: readonly Metric[]): string => `${metrics.flatMap(linesO
 /** All that is told of the service itself, what is not known yet among it. */
 export const metricsOf = async ({ system }: Pick<ManageDeps, "system">): Promise<Metric[]> => {
   const backups = await backupFigures(system, schedulePeriods())
+  const usage = await usageFigures(system)
   const jobs = new Map((await jobFigures(system)).map((figures) => [figures.kind, figures]))
   const byKind = (what: "queued" | "running" | "dead" | "waitedSeconds") =>
     new Map(JOB_KINDS.map((kind) => [kind, jobs.get(kind)?.[what] ?? 0]))
@@ -87,23 +91,47 @@ export const metricsOf = async ({ system }: Pick<ManageDeps, "system">): Promise
       values: byKind("waitedSeconds"),
     },
     ...(await lagMetrics(system)),
+    {
+      name: "hotswap_metric_tenants",
+      help: "Tenants whose metrics are told by their name; the others are ~other.",
+      values: one(usage.labelled),
+    },
+    {
+      name: "hotswap_usage_uncounted_events",
+      help: "Events of tenants that are kept and not counted yet.",
+      values: one(usage.uncounted),
+    },
   ]
 }
 
-/** For Prometheus: how backups, jobs and drills go, over all tenants together. */
+const PAGES_MAX = 1_000
+const Page = z.coerce.number().int().min(1).max(PAGES_MAX).default(1)
+const Pages = z
+  .strictObject({ page: Page, pages: Page })
+  .refine(({ page, pages }) => page <= pages, { path: ["page"], message: "There are not so many pages." })
+
+async function* pieces(deps: ManageDeps, head: string, page: number, pages: number) {
+  const encoder = new TextEncoder()
+  if (head !== "") yield encoder.encode(head)
+  for await (const text of tenantMetrics(deps, { part: page - 1, parts: pages })) yield encoder.encode(text)
+}
+
+/** For Prometheus: how backups, jobs and drills go, over all tenants together, and what happens at each. */
 export const metricsRoute = (deps: ManageDeps): Route =>
   route({
     method: "get",
     path: "/metrics",
     operationId: "readMetrics",
     tag: "Service",
-    summary: "How backups, jobs and drills go, in Prometheus' text format",
+    summary:
+      "How backups, jobs and drills go, and what happens at each tenant, in Prometheus' text format; with many tenants in `pages`",
     action: "metrics.read",
+    query: Pages,
     replies: { 200: { description: "The metrics", contentType: TEXT } },
     isLong: true,
-    run: async (): Promise<RouteReply> => ({
+    run: async ({ query: { page, pages } }): Promise<RouteReply> => ({
       status: 200,
       headers: { "content-type": TEXT, "cache-control": "no-store" },
-      body: textOf(await metricsOf(deps)),
+      body: pieces(deps, page === 1 ? textOf(await metricsOf(deps)) : "", page, pages),
     }),
   })

@@ -1,5 +1,6 @@
 import { OpenAPIHono } from "@hono/zod-openapi"
 import type { Route } from "../http/route.ts"
+import { EVENTS } from "./events.ts"
 import { HOT_READ } from "./hot-read.ts"
 import { OFREP } from "./ofrep.ts"
 import { OUTCOMES } from "./outcomes.ts"
@@ -24,6 +25,7 @@ export const openapiText = (routes: readonly Route[]): string => {
   for (const { reference } of routes) app.openAPIRegistry.registerPath(reference)
   app.openAPIRegistry.registerPath(HOT_READ)
   app.openAPIRegistry.registerPath(OUTCOMES)
+  app.openAPIRegistry.registerPath(EVENTS)
   app.openAPIRegistry.registerPath(STREAM)
   for (const route of [...OFREP, ...ROUTED]) app.openAPIRegistry.registerPath(route)
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" })

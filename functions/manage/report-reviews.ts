@@ -5,8 +5,8 @@ import { json, type Route, route } from "../http/route.ts"
 import { Instant, wholeTenant } from "./audit-parts.ts"
 import { mustBeThere, once } from "./channel-parts.ts"
 import type { ManageDeps } from "./deps.ts"
+import { periodOf } from "./period.ts"
 import { audited, remembered } from "./remember.ts"
-import { periodOf } from "./reports.ts"
 import { Comment, TenantPath } from "./shapes.ts"
 
 const ReviewShown = z

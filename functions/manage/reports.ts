@@ -1,10 +1,9 @@
 import { z } from "@hono/zod-openapi"
-import { Refusal } from "../../core/errors.ts"
 import type { ChangeId, ConfigKey, TenantId } from "../../core/ids.ts"
 import type { Json, JsonObject } from "../../core/json.ts"
 import { ACCESS_TABLE, type Access, accessOf } from "../../core/report/access-record.ts"
 import { CHANGE_TABLE, type ChangeEvidence, changeEvidence } from "../../core/report/change-evidence.ts"
-import { compareInstants, type Period } from "../../core/report/period.ts"
+import type { Period } from "../../core/report/period.ts"
 import { PROCESSING_TABLE, processingRecord } from "../../core/report/processing-record.ts"
 import { recordAudit } from "../../db/queries/audit.ts"
 import { lastDrop } from "../../db/queries/audit-checkpoints.ts"
@@ -23,6 +22,7 @@ import { findVersions } from "../../db/queries/versions.ts"
 import { type Route, type RouteReply, route, tenantNotFound } from "../http/route.ts"
 import { Instant, wholeTenant } from "./audit-parts.ts"
 import type { ManageDeps } from "./deps.ts"
+import { periodOf } from "./period.ts"
 import { audited } from "./remember.ts"
 import {
   REPORT_FORMATS,
@@ -34,23 +34,6 @@ import {
 import { TenantPath } from "./shapes.ts"
 
 const PAGE = 100
-const DAY_MS = 86_400_000
-/** A report that names no beginning is of this long. */
-const USUAL_MS = 90 * DAY_MS
-
-/** From the first and before the second; both may be left out. Throws QUERY_INVALID for one that holds no moment. */
-export const periodOf = (
-  { clock }: Pick<ManageDeps, "clock">,
-  { from, to }: { from?: string | undefined; to?: string | undefined },
-): Period => {
-  const until = to ?? clock.now().toISOString()
-  const period = { from: from ?? new Date(Date.parse(until) - USUAL_MS).toISOString(), to: until }
-  if (compareInstants(period.from, period.to) >= 0)
-    throw new Refusal("QUERY_INVALID", "Not as expected: to.", {
-      errors: [{ path: "to", message: "It is not after `from`." }],
-    })
-  return period
-}
 
 type Page = readonly ChangeStory[]
 
@@ -141,10 +124,10 @@ const gdpr: Make = async (deps, scope, period) => {
   const tenant = await findTenant(deps.db, scope)
   if (!tenant) throw tenantNotFound(scope)
   const { name, adminEmail } = tenant
-  const { eraseAfterDays, processing } = deps.settings
+  const { eraseAfterDays, eventDays, processing } = deps.settings
   const facts = await processingFacts(deps.db, scope)
   const record = processingRecord(
-    { tenantId: scope, name, adminEmail, eraseAfterDays, ...facts },
+    { tenantId: scope, name, adminEmail, eraseAfterDays, eventDays, ...facts },
     processing ?? {},
   )
   const missing = record.flatMap((field) => (field.missing === null ? [] : [field.missing]))

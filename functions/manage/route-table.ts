@@ -22,6 +22,7 @@ const GROUPS = {
   channels: (): Promise<Group> => import("./groups/channels.ts"),
   backups: (): Promise<Group> => import("./groups/backups.ts"),
   deployments: (): Promise<Group> => import("./groups/deployments.ts"),
+  usage: (): Promise<Group> => import("./groups/usage.ts"),
   pages: (): Promise<Group> => import("./groups/pages.ts"),
 } as const
 
@@ -147,12 +148,15 @@ const ROUTE_TABLE: readonly { group: GroupName; names: readonly string[] }[] = [
     ],
   },
   {
+    group: "usage",
+    names: ["GET /api/v1/tenants/{tenantId}/usage", "GET /api/v1/tenants/{tenantId}/health", "GET /metrics"],
+  },
+  {
     group: "backups",
     names: [
       "GET /api/v1/tenants/{tenantId}/backup-schedule",
       "PUT /api/v1/tenants/{tenantId}/backup-schedule",
       "POST /api/v1/backups/drills",
-      "GET /metrics",
       "POST /api/v1/tenants/{tenantId}/backups",
       "GET /api/v1/tenants/{tenantId}/backups",
       "GET /api/v1/backups/{backupId}",

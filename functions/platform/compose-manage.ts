@@ -23,6 +23,8 @@ import { upstashSender } from "./redis-upstash.ts"
 import { readSettings, type Settings } from "./settings.ts"
 import { createSns, type Sns } from "./sns.ts"
 import { createTokenUses, type TokenUses } from "./token-uses.ts"
+import { createUsage, type UsageRecorder } from "./usage.ts"
+import { createUsageInbox } from "./usage-inbox.ts"
 
 const REQUIRED = ["databaseUrl", "databaseSystemUrl", "redisUrl", "redisToken", "readerKeys"] as const
 /** Without it every caller would have the address of the edge, and be counted as one. */
@@ -45,6 +47,8 @@ export interface ManagePlatform extends Basics, Keys {
   sns: Sns
   attempts: Attempts
   tokenUses: TokenUses
+  /** Absent: nobody counts. */
+  usage?: UsageRecorder | undefined
   limits: Limits
   grants: GrantsReader
   /** Absent where requests to what manages are not limited. */
@@ -99,6 +103,7 @@ export const composeManage = (
     sns: createSns(),
     attempts: createAttempts({ ...basics, send }),
     tokenUses: createTokenUses({ ...basics, send }),
+    usage: createUsage({ ...basics, inbox: createUsageInbox({ ...basics, send }) }),
     limits,
     grants,
     managementGuard: settings.managementLimits

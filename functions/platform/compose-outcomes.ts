@@ -7,6 +7,8 @@ import { createPublisher, type Publisher } from "./publish.ts"
 import { pointerReading } from "./reading-postgres.ts"
 import { upstashSender } from "./redis-upstash.ts"
 import { readSettings, type Settings } from "./settings.ts"
+import { createUsage, type UsageRecorder } from "./usage.ts"
+import { createUsageInbox, type UsageInbox } from "./usage-inbox.ts"
 
 const REQUIRED = ["databaseUrl", "databaseSystemUrl", "redisUrl", "redisToken", "readerPublicKeys"] as const
 /** Without it every caller would have the address of the edge, and be counted as one. */
@@ -17,13 +19,26 @@ const STATEMENT_LIMIT_MS = 2_250
 
 /** What hears the clients: one tenant at a time, and no key that could sign anything. */
 export interface OutcomesPlatform extends Basics {
-  settings: Pick<Settings<(typeof REQUIRED)[number]>, "environments" | "readerPublicKeys" | "edgeSecret">
+  settings: Pick<
+    Settings<(typeof REQUIRED)[number]>,
+    | "environments"
+    | "readerPublicKeys"
+    | "edgeSecret"
+    | "adminTokenHash"
+    | "jwtIssuers"
+    | "outboundAllow"
+    | "eventDays"
+  >
   /** As the role that sees one tenant at a time. */
   db: Database
   /** As the role of the few cross-tenant queries: how many tenants a wave has reached. */
   system: Database
   publisher: Pick<Publisher, "publish">
   attempts: Attempts
+  /** Where what the edge counted goes; absent: nowhere. */
+  inbox?: Pick<UsageInbox, "put"> | undefined
+  /** Absent: nobody counts. */
+  usage?: UsageRecorder | undefined
   /** Absent where a clock in the same process paces rollouts. */
   pacer: Pacer | undefined
   close(): Promise<void>
@@ -48,6 +63,8 @@ export const composeOutcomes = (
     max: 1,
   })
   const cache = composeCache(basics, settings, upstashSender)
+  const send = upstashSender({ url: settings.redisUrl, token: settings.redisToken })
+  const inbox = createUsageInbox({ ...basics, send })
   return {
     ...basics,
     settings,
@@ -55,10 +72,9 @@ export const composeOutcomes = (
     system,
     publisher: createPublisher({ reading: pointerReading(db), cache, clock: basics.clock }),
     pacer: pacerFor(settings, db),
-    attempts: createAttempts({
-      ...basics,
-      send: upstashSender({ url: settings.redisUrl, token: settings.redisToken }),
-    }),
+    attempts: createAttempts({ ...basics, send }),
+    inbox,
+    usage: createUsage({ ...basics, inbox }),
     close: async () => {
       await Promise.all([db.close(), system.close()])
     },

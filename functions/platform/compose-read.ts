@@ -7,6 +7,8 @@ import { postgresReading } from "./reading-postgres.ts"
 import { restSender } from "./redis-rest.ts"
 import { readSettings, type Settings } from "./settings.ts"
 import { createTokenUses, type TokenUses } from "./token-uses.ts"
+import { createUsage, type UsageRecorder } from "./usage.ts"
+import { createUsageInbox } from "./usage-inbox.ts"
 
 const REQUIRED = ["databaseReadUrl", "redisUrl", "redisToken", "readerPublicKeys", "edgeSecret"] as const
 
@@ -27,6 +29,8 @@ export interface ReadPlatform extends Basics {
   cache: CachePort
   attempts: Attempts
   tokenUses: TokenUses
+  /** Absent: nobody counts. */
+  usage?: UsageRecorder | undefined
   close(): Promise<void>
 }
 
@@ -53,6 +57,7 @@ export const composeRead = (
     cache: composeCache(basics, settings, restSender),
     attempts: createAttempts({ ...basics, send }),
     tokenUses: createTokenUses({ ...basics, send }),
+    usage: createUsage({ ...basics, inbox: createUsageInbox({ ...basics, send }) }),
     close: () => db.close(),
   }
 }

@@ -12,6 +12,7 @@ import { pointerReading } from "./reading-postgres.ts"
 import { upstashSender } from "./redis-upstash.ts"
 import { readSettings, type Settings } from "./settings.ts"
 import { shredKeys } from "./shred.ts"
+import { createUsageInbox, type UsageInbox } from "./usage-inbox.ts"
 
 const REQUIRED = ["databaseReadUrl", "databaseSystemUrl", "redisUrl", "redisToken"] as const
 
@@ -27,6 +28,8 @@ export interface RelayPlatform extends Basics {
   publisher: Pick<Publisher, "publish">
   /** Absent: no audit chain is signed. */
   signer?: CheckpointSigner | undefined
+  /** Where what functions counted waits; absent: only events are added up. */
+  inbox?: UsageInbox | undefined
   blobs?: BlobStore | undefined
   /** Where archives are kept: those of whoever is erased go too. */
   backups?: BlobStore | undefined
@@ -61,6 +64,10 @@ export const composeRelay = (
     vault: keys?.vault,
     cache,
     publisher: createPublisher({ reading: pointerReading(reading), cache, clock: basics.clock }),
+    inbox: createUsageInbox({
+      ...basics,
+      send: upstashSender({ url: settings.redisUrl, token: settings.redisToken }),
+    }),
     signer: settings.auditKey ? checkpointSigner(settings.auditKey) : undefined,
     blobs: blobsAt(
       { bucket: settings.blobBucket, directory: settings.blobDirectory },

@@ -113,6 +113,15 @@ const daysOf = (text: string): number => {
   return days
 }
 
+const countOf =
+  (min: number, max: number) =>
+  (text: string): number => {
+    const many = Number(text)
+    if (!/^\d{1,9}$/.test(text) || many < min || many > max)
+      throw new Error(`is not a whole number from ${min} to ${max}`)
+    return many
+  }
+
 const mebibytesOf = (text: string): number => {
   const many = Number(text)
   if (!Number.isInteger(many) || many < 8 || many > 8_192)
@@ -247,6 +256,10 @@ const DEFAULTED = {
   deploymentName: { variable: "HOTSWAP_DEPLOYMENT_NAME", parse: deploymentName, fallback: "hotswap" },
   /** From a tenant's deletion until all of it is destroyed. */
   eraseAfterDays: { variable: "HOTSWAP_ERASE_AFTER_DAYS", parse: daysOf, fallback: 7 },
+  /** How many days events and statistics of tenants are kept. */
+  eventDays: { variable: "HOTSWAP_EVENT_DAYS", parse: countOf(1, 3_650), fallback: 90 },
+  /** So many tenants have metrics under their own name. */
+  metricTenants: { variable: "HOTSWAP_METRIC_TENANTS", parse: countOf(0, 100_000), fallback: 1_000 },
   /** Are a tenant's requests to what manages limited, by its tier? */
   managementLimits: { variable: "HOTSWAP_MANAGEMENT_LIMITS", parse: isOn, fallback: true },
   /** Whose word about people is taken. */
@@ -277,6 +290,8 @@ export type Settings<Required extends SettingName = never> = {
   readonly viewMemoryMebibytes: number
   readonly deploymentName: string
   readonly eraseAfterDays: number
+  readonly eventDays: number
+  readonly metricTenants: number
   readonly managementLimits: boolean
   readonly outboundAllow: readonly string[]
   readonly jwtIssuers: readonly JwtIssuer[]

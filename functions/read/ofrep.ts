@@ -18,6 +18,7 @@ import type { FunctionUrlEvent, FunctionUrlResult } from "../http/events.ts"
 import { edgeSecretOf } from "../http/from-edge.ts"
 import { type ProblemLog, refusalOf } from "../http/problem.ts"
 import type { ReaderClaims } from "../http/tokens.ts"
+import type { Asked } from "../http/usage-watch.ts"
 import type { Clock } from "../platform/clock.ts"
 import { createLru } from "../platform/lru.ts"
 import { checkPointer, environmentOf } from "./checks.ts"
@@ -50,7 +51,7 @@ interface Deps {
   verifyReader(token: string, now: Date): Promise<ReaderClaims | null>
 }
 
-interface Asked {
+interface Question {
   environment: string | null
   /** What the client was told of over a stream. */
   wanted: string | null
@@ -63,7 +64,7 @@ const once = (query: URLSearchParams, name: string): string | null => {
   return value
 }
 
-const askedOf = (event: FunctionUrlEvent): Asked => {
+const askedOf = (event: FunctionUrlEvent): Question => {
   const query = new URLSearchParams(event.rawQueryString)
   return {
     environment: once(query, "environment"),
@@ -106,7 +107,7 @@ const ticketSigner = (secret: string): Sign => {
 /** Evaluates flags for whoever may read views, by the OpenFeature Remote Evaluation Protocol. Throws Refusal. */
 export const createOfrep = (
   deps: Deps,
-): ((key: string | null, event: FunctionUrlEvent) => Promise<FunctionUrlResult>) => {
+): ((key: string | null, event: FunctionUrlEvent, seen: Asked) => Promise<FunctionUrlResult>) => {
   const { settings, clock, pointers } = deps
   const compiled = createLru<ViewId, { flags: RemoteFlags; bytes: number }>(
     COMPILED_BYTES,
@@ -177,7 +178,7 @@ export const createOfrep = (
 
   const everything = async (
     event: FunctionUrlEvent,
-    asked: Asked,
+    asked: Question,
     { entry, arm }: Picked,
     flags: RemoteFlags,
     context: Context,
@@ -199,10 +200,12 @@ export const createOfrep = (
     return { statusCode: 200, headers: { ...JSON_HEADERS, ...headers }, body, isBase64Encoded: false }
   }
 
-  return async (key, event) => {
+  return async (key, event, seen) => {
     const principal = await deps.principals.of(event.headers.authorization, event)
+    seen.principal = principal
     const asked = askedOf(event)
     const tenantId = await scopeOf(principal, event.headers["x-tenant-id"])
+    seen.tenants = [tenantId]
     const environment = environmentOf(asked.environment, principal, settings.environments)
     if (!may(principal, "view.read", { scope: tenantId, environment }))
       throw new Refusal("FORBIDDEN", "Evaluating flags takes one of the roles reader, viewer and above.")

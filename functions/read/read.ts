@@ -11,6 +11,7 @@ import { asCalled } from "../http/from-edge.ts"
 import { jwtVerifierOf } from "../http/jwt-door.ts"
 import { withServerSpan } from "../http/server-span.ts"
 import { readerVerifier } from "../http/tokens.ts"
+import { type Asked, askedNow, noteAnswer, noteRefusal, tenantsOf } from "../http/usage-watch.ts"
 import type { ReadPlatform } from "../platform/compose-read.ts"
 import { createPointerBuilder } from "../platform/pointers.ts"
 import { checkPointer, environmentOf } from "./checks.ts"
@@ -30,6 +31,8 @@ import { unavailable } from "./unavailable.ts"
 export type ReadHandler = (event: FunctionUrlEvent) => Promise<FunctionUrlResult>
 
 const HOT = "/api/v1/configs/tenant/"
+const HOT_ROUTE = `${HOT}{tenantId}`
+const OFREP_ROUTE = "/ofrep/v1/evaluate/flags"
 // Functions name their headers in lower case.
 const STALE = STALE_HEADER.toLowerCase()
 
@@ -120,15 +123,35 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
     if (!isExternalId(named) || (await inTime(tenantOf(named))) !== scope) throw mismatch(named, scope)
   }
 
-  const hot = async (event: FunctionUrlEvent): Promise<FunctionUrlResult> => {
+  /** Counts the request when it is over. */
+  const watched = async (
+    route: string,
+    event: FunctionUrlEvent,
+    work: (asked: Asked) => Promise<FunctionUrlResult>,
+  ): Promise<FunctionUrlResult> => {
+    const { authorization } = event.headers
+    const asked = askedNow({ route, method: event.requestContext.http.method, authorization })
+    try {
+      const result = await work(asked)
+      noteAnswer(platform.usage, asked, result.statusCode)
+      return result
+    } catch (error) {
+      noteRefusal(platform.usage, asked, error)
+      throw error
+    }
+  }
+
+  const hot = async (event: FunctionUrlEvent, asked: Asked): Promise<FunctionUrlResult> => {
     const { headers } = event
     const found = principals.of(headers.authorization, event)
     const principal = found instanceof Promise ? await inTime(found) : found
+    asked.principal = principal
     const name = nameOf(event.rawPath)
     const scope = typeof name === "string" ? name : await inTime(tenantOf(name.externalId))
     // Named back just as it was given: whose name it is remains unsaid.
     if (scope === null || !sees(principal, scope))
       throw tenantNotFound(typeof name === "string" ? name : name.externalId)
+    asked.tenants = tenantsOf(scope)
     const named = headers["x-tenant-id"]
     if (named !== undefined && named !== scope) await checkNamed(named, scope)
     const query = readQuery(event.rawQueryString)
@@ -141,7 +164,9 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
     const held = principal.roles.includes("reader")
       ? pointers.of(scope, environment)
       : pointers.latest(scope, environment)
-    const entry = held instanceof Promise ? await inTime(held) : held
+    const isHit = !(held instanceof Promise)
+    const entry = isHit ? held : await inTime(held)
+    asked.isHit = isHit
     if (entry === null) throw tenantNotFound(scope)
     checkPointer(entry, principal)
     const address: Address = { tenantId: scope, environment }
@@ -172,7 +197,7 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
 
   const route = (event: FunctionUrlEvent): Promise<FunctionUrlResult> => {
     const { rawPath } = event
-    if (rawPath.startsWith(HOT)) return hot(event)
+    if (rawPath.startsWith(HOT)) return watched(HOT_ROUTE, event, (asked) => hot(event, asked))
     if (rawPath.startsWith("/internal/")) return inTime(internal(event))
     if (rawPath === "/health") return Promise.resolve(jsonResult(200, { status: "ok" }))
     if (rawPath === "/ready") return inTime(ready())
@@ -184,11 +209,13 @@ export const createRead = (platform: ReadPlatform): ReadHandler => {
 
   const answer: ReadHandler = async (given) => {
     const event = asCalled(given, settings.edgeSecret)
-    const asked = parseOfrepPath(event.rawPath)
-    if (asked)
-      return await answeredByOfrep(asked.key, event, log, () =>
-        startTime(LIMITS_MS.read, () => inTime(ofrep(asked.key, event))),
-      )
+    const flags = parseOfrepPath(event.rawPath)
+    if (flags) {
+      const { key } = flags
+      const route = key === null ? OFREP_ROUTE : `${OFREP_ROUTE}/{key}`
+      const work = () => watched(route, event, (asked) => inTime(ofrep(key, event, asked)))
+      return await answeredByOfrep(key, event, log, () => startTime(LIMITS_MS.read, work))
+    }
     try {
       const { method } = event.requestContext.http
       if (method === "GET") return await timed(event)

@@ -1,12 +1,14 @@
 import type { Environment } from "../../core/environment.ts"
 import type { ScopeId } from "../../core/ids.ts"
 import { clearMark, purgeIdempotency, purgeOld, takeMarks } from "../../db/system.ts"
+import { purgeUsage } from "../../db/system-usage.ts"
 import type { RelayPlatform } from "../platform/compose-relay.ts"
 import { eraseDue } from "../platform/erasing.ts"
 import { traced } from "../platform/tracing.ts"
 import { dropOld, makeCheckpoints } from "./checkpoints.ts"
 import { readFigures } from "./figures.ts"
 import { resealAged } from "./reseal.ts"
+import { countUsage, measureTenants } from "./usage.ts"
 
 /** What was done with the marks that commits left. */
 export interface Swept {
@@ -32,6 +34,10 @@ export interface Relay {
   eraseDeleted(): Promise<number>
   /** Seals anew what keys before the latest have sealed. A sweep begins it each minute, and does not wait for it. */
   resealAged(): Promise<number>
+  /** Adds up what happened at tenants; returns how many events. A sweep begins it each second, and does not wait for it. */
+  countUsage(): Promise<number>
+  /** Measures some tenants' storage. A sweep begins it now and then, and does not wait for it. */
+  measureTenants(): Promise<number>
 }
 
 type Mark = Awaited<ReturnType<typeof takeMarks>>[number]
@@ -48,6 +54,8 @@ const SIGN_EVERY_MS = 20_000
 const ERASE_EVERY_MS = 10_000
 const RESEAL_EVERY_MS = 60_000
 const TELL_EVERY_MS = 60_000
+const COUNT_EVERY_MS = 1_000
+const MEASURE_EVERY_MS = 10_000
 
 /** Makes late what a committing function could not make at once. */
 export const createRelay = (platform: RelayPlatform): Relay => {
@@ -69,11 +77,13 @@ export const createRelay = (platform: RelayPlatform): Relay => {
   /** Of the last sweep. The oldest come first: the next one looks past them, so that they are in nobody's way. */
   let failing = 0
 
+  const forgetUsage = (): Promise<number> => purgeUsage(system, platform.settings.eventDays)
+
   let forgetAtMs = Number.NEGATIVE_INFINITY
   const forget = async (): Promise<void> => {
     try {
       for (let round = 0; round < FORGET_ROUNDS_MAX; round++)
-        if ((await purgeIdempotency(system)) + (await purgeOld(system)) === 0) return
+        if ((await purgeIdempotency(system)) + (await purgeOld(system)) + (await forgetUsage()) === 0) return
       forgetAtMs = clock.nowMs() + FORGET_PAUSE_MS
     } catch (error) {
       log.error("what is old could not be forgotten", { error })
@@ -131,7 +141,16 @@ export const createRelay = (platform: RelayPlatform): Relay => {
   }
   const tellInTime = inTime(TELL_EVERY_MS, tellFigures, "how everything goes could not be told")
 
+  const { db, inbox, settings } = platform
+  const usage = { system, db, inbox, clock, log, metricTenants: settings.metricTenants }
+  const count = () => countUsage(usage)
+  const measure = () => measureTenants(usage)
+  const countInTime = inTime(COUNT_EVERY_MS, count, "what happened at tenants could not be added up")
+  const measureInTime = inTime(MEASURE_EVERY_MS, measure, "what is kept of tenants could not be measured")
+
   return {
+    countUsage: count,
+    measureTenants: measure,
     signChains,
     eraseDeleted,
     resealAged: reseal,
@@ -142,6 +161,8 @@ export const createRelay = (platform: RelayPlatform): Relay => {
       eraseInTime()
       resealInTime()
       tellInTime()
+      countInTime()
+      measureInTime()
       const marks = await takeMarks(system, BATCH + failing)
       let published = 0
       let failed = 0

@@ -85,15 +85,18 @@ export class ServiceStack extends Stack {
       ...this.#messages(),
       ...this.#sealing(),
       ...this.#managing(),
+      ...this.#counting(),
       ...this.#archives(),
       ...this.#waking(),
       ...this.#handingOver(),
     })
     const outcomes = this.#handler("Outcomes", "outcomes", {
       ...this.#urls.variables("appUrl", "systemUrl"),
-      ...this.#readerKeys(),
-      ...this.#edge(),
+      ...this.#verifying(),
+      ...this.#startUpToken(),
+      ...this.#issuers(),
       ...this.#pacing(),
+      ...this.#counting(),
     })
     const advance = this.#handler("Advance", "advance", {
       ...this.#urls.variables("appUrl", "systemUrl"),
@@ -103,6 +106,7 @@ export class ServiceStack extends Stack {
       ...this.#urls.variables("appUrl", "readUrl", "systemUrl"),
       HOTSWAP_AUDIT_KEY: this.#secrets.reference("audit-key", "private"),
       HOTSWAP_BLOB_BUCKET: this.#checkpoints.bucket.bucketName,
+      ...this.#counting(),
       ...this.#sealing(),
       ...this.#archives(),
     })
@@ -220,11 +224,16 @@ export class ServiceStack extends Stack {
 
   /** Whose word about people is taken, and which pages they may use. */
   #people(): Record<string, string> {
-    const { jwtIssuers, corsOrigins } = this.#settings
+    const { corsOrigins } = this.#settings
     return {
-      ...(jwtIssuers.length === 0 ? {} : { HOTSWAP_JWT_ISSUERS: JSON.stringify(jwtIssuers) }),
+      ...this.#issuers(),
       ...(corsOrigins.length === 0 ? {} : { HOTSWAP_CORS_ORIGINS: corsOrigins.join(",") }),
     }
+  }
+
+  #issuers(): Record<string, string> {
+    const { jwtIssuers } = this.#settings
+    return jwtIssuers.length === 0 ? {} : { HOTSWAP_JWT_ISSUERS: JSON.stringify(jwtIssuers) }
   }
 
   #readerKeys(): Record<string, string> {
@@ -269,6 +278,12 @@ export class ServiceStack extends Stack {
         ? {}
         : { HOTSWAP_TRUSTED_DEPLOYMENTS: trustedDeployments.join(",") }),
     }
+  }
+
+  /** How long what happens at tenants is kept, and of how many it is told by name. */
+  #counting(): Record<string, string> {
+    const { eventDays, metricTenants } = this.#settings
+    return { HOTSWAP_EVENT_DAYS: String(eventDays), HOTSWAP_METRIC_TENANTS: String(metricTenants) }
   }
 
   /** What wakes whoever does jobs. */

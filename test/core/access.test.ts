@@ -117,10 +117,11 @@ describe("what a principal may", () => {
         expect(may(platformAdmin, action, { scope, environment: null })).toBe(true)
   })
 
-  test("is reading what it is to do, counting what it does, saying how it fares and what it measured, and nothing else, for a reader", () => {
+  test("is reading what it is to do, counting what it does, saying how it fares, what it measured and what happened, and nothing else, for a reader", () => {
     expect(actions.filter((action) => may(principal(["reader"]), action, here))).toEqual([
       "view.read",
       "outcome.report",
+      "event.record",
       "feature.read",
       "limit.read",
       "limit.consume",

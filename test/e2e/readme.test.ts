@@ -15,8 +15,8 @@ import { ROOT } from "../support/source-tree.ts"
 const run = promisify(execFile)
 
 /** The shell blocks that stand under a comment which begins so. */
-const blocksUnder = (comment: string): string =>
-  [...readFileSync(join(ROOT, "README.md"), "utf8").matchAll(/<!-- ([^>]*) -->\n```sh\n([\s\S]*?)```/g)]
+const blocksUnder = (comment: string, page = "README.md"): string =>
+  [...readFileSync(join(ROOT, page), "utf8").matchAll(/<!-- ([^>]*) -->\n```sh\n([\s\S]*?)```/g)]
     .filter(([, said = ""]) => said.startsWith(comment))
     .map(([, , code]) => code)
     .join("\n")
@@ -118,6 +118,15 @@ describe.skipIf(!hasCurl)("the calls of the README, in a shell", () => {
     expect(answers).toContainEqual(expect.objectContaining({ action: "sync_request", allowed: true }))
     expect(answers).toContainEqual(expect.objectContaining({ ok: true, head: expect.anything() }))
     expect(received).toContain("channel.test")
+  })
+
+  test("what docs/events.md tells of is in the usage that it asks for", async () => {
+    const blocks = blocksUnder("events:", "docs/events.md")
+    expect(codesOf(printed(await shell(`${kept}\n${blocks}`)))).toEqual([])
+    const [, usage] = blocks.match(/^(call GET .*usage.*)$/m)!
+    const orders = async () =>
+      (printed(await shell(`${kept}\n${usage}`)) as { orders?: unknown }[])[0]?.orders
+    await expect.poll(orders, { timeout: 20_000, interval: 250 }).toEqual({ count: 1, amountCents: 1_250 })
   })
 
   test("the audit is checked by whoever has an export of it and the key", async () => {

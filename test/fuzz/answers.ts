@@ -7,7 +7,7 @@ import type { FuzzRequest } from "./requests.ts"
 export type Door = "manage" | "read" | "outcomes" | "router" | "worker"
 
 export const doorOf = (path: string): Door => {
-  if (path.split("?")[0] === "/api/v1/outcomes") return "outcomes"
+  if (["/api/v1/outcomes", "/api/v1/events"].includes(path.split("?")[0]!)) return "outcomes"
   if (path.startsWith("/api/v1/route/")) return "router"
   const begins = ["/internal/", "/api/v1/configs/tenant/", "/ofrep/"]
   return begins.some((prefix) => path.startsWith(prefix)) ? "read" : "manage"

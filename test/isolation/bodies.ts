@@ -232,4 +232,16 @@ export const BODIES: Readonly<Record<string, readonly BodyFill[]>> = {
     }),
     ({ slug }) => ({ tenantId: slug, reports: [] }),
   ],
+  recordEvents: [
+    ...TENANTS.map(
+      (tenant): BodyFill =>
+        (others, own) => ({
+          events: [
+            { tenantId: own.slug, type: "error", data: { type: "probe" } },
+            { tenantId: tenant(others, own), type: "error", data: { type: "probe" } },
+          ],
+        }),
+    ),
+    ({ slug }) => ({ events: [{ tenantId: slug, type: "user_login", data: { userId: "somebody" } }] }),
+  ],
 }

@@ -68,6 +68,7 @@ const VALUES: Readonly<Record<string, string>> = {
   json: "'{}'",
   bool: "true",
   timestamptz: "now()",
+  date: "current_date",
   bytea: "'\\x00'",
 }
 /** Where a check wants something in particular. */

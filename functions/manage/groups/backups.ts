@@ -8,13 +8,11 @@ import { downloadRoutes } from "../downloads.ts"
 import { deploymentRoute } from "../hand-over.ts"
 import { importRoutes } from "../imports.ts"
 import { jobRoutes } from "../jobs.ts"
-import { metricsRoute } from "../metrics.ts"
 import { migrateRoute } from "../migrate.ts"
 import { restoreRoutes } from "../restore.ts"
 
 export const routes = (deps: ManageDeps): Route[] => [
   ...backupScheduleRoutes(deps),
-  metricsRoute(deps),
   ...backupRoutes(deps),
   allBackupsRoute(deps),
   cloneRoute(deps),

@@ -34,6 +34,7 @@ const streamsWith = (push: Push) => {
   })
   const reader = {
     tokenId: "acme:tok_1" as TokenId,
+    subject: "shop",
     tenants: "*" as const,
     environment: SCOPE.environment,
     expiresAtMs: Date.now() + 3_600_000,

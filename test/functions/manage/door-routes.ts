@@ -81,6 +81,8 @@ export const ROUTES_OF_A_TENANT: [string, (tenantId: string) => string, ((tenant
     ["POST", (id) => `/api/v1/tenants/${id}/limits/command/consume`],
     ["DELETE", (id) => `/api/v1/tenants/${id}/limits/command`],
     ["GET", (id) => `/api/v1/tenants/${id}/features`],
+    ["GET", (id) => `/api/v1/tenants/${id}/usage`],
+    ["GET", (id) => `/api/v1/tenants/${id}/health`],
     ["POST", (id) => `/api/v1/tenants/${id}/channels`, () => CHANNEL],
     ["GET", (id) => `/api/v1/tenants/${id}/channels`],
     ["GET", (id) => `/api/v1/tenants/${id}/channels/${NO_UUID}`],
@@ -219,5 +221,6 @@ export const SAMPLE: [Action, string, string, unknown?][] = [
   ["deployment.read", "GET", "/api/v1/deployment"],
   ["backup.drill", "POST", "/api/v1/backups/drills", {}],
   ["metrics.read", "GET", "/metrics"],
+  ["usage.read", "GET", "/api/v1/tenants/acme/usage"],
   ["person.erase", "POST", "/api/v1/tenants/acme/persons/erase", { subject: "nobody" }],
 ]

@@ -80,6 +80,7 @@ describe("each role may do what the table of permissions says, and nothing else"
       "view.read",
       "view.preview",
       "outcome.report",
+      "event.record",
       "tenant.tier",
       "backup.schedule_all",
       "backup.hand_over",

@@ -60,6 +60,8 @@ const cellOf = (
       return `convert_to('${sentinel}', 'UTF8')`
     case "timestamptz":
       return "now()"
+    case "date":
+      return "current_date"
     case "bool":
       return "true"
     default:

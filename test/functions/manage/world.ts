@@ -18,6 +18,8 @@ import type { RedisSender } from "../../../functions/platform/redis-sender.ts"
 import type { Sns } from "../../../functions/platform/sns.ts"
 import { createTokenUses } from "../../../functions/platform/token-uses.ts"
 import { noTrace } from "../../../functions/platform/tracing.ts"
+import { createUsage } from "../../../functions/platform/usage.ts"
+import { createUsageInbox } from "../../../functions/platform/usage-inbox.ts"
 import { openTestDatabase } from "../../support/database.ts"
 import { testKeys } from "../../support/keys.ts"
 
@@ -85,6 +87,8 @@ export const createWorld = async ({
       adminTokenHash: hashToken(ADMIN),
       environments: DEFAULT_ENVIRONMENTS,
       eraseAfterDays: 7,
+      eventDays: 90,
+      metricTenants: 1_000,
       jwtIssuers: [],
       corsOrigins: [],
       outboundAllow: [],
@@ -98,6 +102,10 @@ export const createWorld = async ({
     metrics: { tell: (figures: Figures) => void told.push(figures) },
     attempts: createAttempts({ clock, log, background, send }),
     tokenUses: createTokenUses({ clock, log, background, send }),
+    usage:
+      send === null
+        ? undefined
+        : createUsage({ clock, background, inbox: createUsageInbox({ clock, log, background, send }) }),
     limits,
     grants,
     managementGuard: settings?.managementLimits

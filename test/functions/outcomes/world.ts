@@ -36,7 +36,10 @@ export const createGateWorld = async (options: Parameters<typeof createWorld>[0]
   const { environments } = world.platform.settings
   const platform = {
     ...world.platform,
-    settings: { environments, readerPublicKeys: world.readerKeys, edgeSecret: null },
+    settings: {
+      ...{ environments, readerPublicKeys: world.readerKeys, edgeSecret: null, eventDays: 90 },
+      ...{ adminTokenHash: world.platform.settings.adminTokenHash, jwtIssuers: [], outboundAllow: [] },
+    },
   } as unknown as OutcomesPlatform
   const outcomes = createOutcomes(platform)
 

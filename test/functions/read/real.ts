@@ -76,7 +76,7 @@ export const realWorld = async () => {
   const publisher = createPublisher({ reading: pointerReading(database.read), cache: relayCache, clock })
   const relay = createRelay({
     ...basics,
-    settings: {} as never,
+    settings: { eventDays: 90, metricTenants: 10 } as never,
     system: database.system,
     cache: relayCache,
     publisher,

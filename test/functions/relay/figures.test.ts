@@ -23,7 +23,7 @@ const telling = () => {
   const told: Figures[] = []
   const relay = createRelay({
     ...world.platform,
-    settings: {} as never,
+    settings: { eventDays: 90, metricTenants: 10 } as never,
     system: world.system,
     publisher: { publish: async () => false },
     metrics: { tell: (figures) => void told.push(figures) },
@@ -114,7 +114,7 @@ test("what cannot be read is logged, and told of as nothing rather than as somet
   const told: Figures[] = []
   const relay = createRelay({
     ...world.platform,
-    settings: {} as never,
+    settings: { eventDays: 90, metricTenants: 10 } as never,
     system: { ...world.system, transaction: () => Promise.reject(new Error("away")) },
     publisher: { publish: async () => false },
     metrics: { tell: (figures) => void told.push(figures) },

@@ -30,7 +30,7 @@ const observed = () => {
   }
   const relay = createRelay({
     ...basics,
-    settings: {} as never,
+    settings: { eventDays: 90, metricTenants: 10 } as never,
     system: world.system,
     cache,
     publisher,
@@ -75,7 +75,7 @@ test("marks that cannot be published keep no younger one from its turn, however 
   const { cache, publisher } = observed()
   const relay = createRelay({
     ...world.platform,
-    settings: {} as never,
+    settings: { eventDays: 90, metricTenants: 10 } as never,
     system: world.system,
     cache,
     publisher: {
@@ -101,7 +101,7 @@ test("a mark that was set again while its pointer was published stays for the ne
   let moved = false
   const relay = createRelay({
     ...world.platform,
-    settings: {} as never,
+    settings: { eventDays: 90, metricTenants: 10 } as never,
     system: world.system,
     cache,
     publisher: {
