@@ -23,3 +23,6 @@ export const FIRST_LOAD_KIB = {
   router: 350,
   migrate: 140,
 } as const
+
+/** What a browser loads of the console, once for as long as it stays what it is: minified, not compressed. */
+export const CONSOLE_KIB = 132

@@ -21,6 +21,8 @@ export interface Principal {
 
 /** One row per action: who may, in words that also stand in the docs. */
 export const PERMISSIONS = {
+  /** Whoever has a token may ask what it is. */
+  "self.read": ["reader", "viewer", "engineer", "manager", "compliance", "tenant_admin"],
   "tenant.create": ["platform_admin"],
   "tenant.list": ["platform_admin"],
   "tenant.read": ["viewer", "engineer", "manager", "compliance", "tenant_admin"],
@@ -110,6 +112,7 @@ export const PERMISSIONS = {
 /** What anybody may see without saying who they are: about the service, never about a tenant. */
 export const PUBLIC_ROUTES: readonly string[] = [
   "GET /",
+  "GET /assets/{name}",
   "GET /docs",
   "GET /docs/errors",
   "GET /docs/assets/{name}",
@@ -125,6 +128,7 @@ export type Action = keyof typeof PERMISSIONS
  * environment of what they find, or hand it on. Nothing else that is about a tenant as a whole is for such a token.
  */
 export const WITHIN_ENVIRONMENT: readonly Action[] = [
+  "self.read",
   "tenant.list",
   "tenant.read",
   "token.issue",

@@ -17,6 +17,7 @@ import { createRead } from "../functions/read/read.ts"
 import { createRelay } from "../functions/relay/relay.ts"
 import { createRouter } from "../functions/router/router.ts"
 import { createWatch } from "../functions/router/watch.ts"
+import { builtConsole } from "./console.ts"
 import type { HostedFunction } from "./functions.ts"
 import type { Schedule } from "./timers.ts"
 
@@ -52,7 +53,7 @@ export const composeFunctions = (
   const log = (functionName: string): Log => jsonLog({ clock: systemClock, functionName, write })
   const platforms = {
     read: composeRead(variables, { log: log("read") }),
-    manage: composeManage(variables, { log: log("manage") }),
+    manage: composeManage(variables, { log: log("manage"), consoleFiles: builtConsole }),
     outcomes: composeOutcomes(variables, { log: log("outcomes") }),
     relay: composeRelay(variables, { log: log("relay") }),
     advance: composeAdvance(variables, { log: log("advance") }),

@@ -44,7 +44,7 @@ export const HELP = `
   HOTSWAP_REGION               where this runs: the nearest of tenants' backends is asked first (AWS_REGION, or not known)
   HOTSWAP_OUTBOUND_ALLOW       blocks of addresses that webhooks and backends may be at although they are not public,
                                such as 127.0.0.0/8 for this machine (none)
-  HOTSWAP_CONSOLE_URL          where links in messages lead (they have none)
+  HOTSWAP_CONSOLE_URL          where links in messages lead: this service's address, and /# (they have none)
   SMTP_URL, SMTP_FROM          a mail server and who mail is from (no mail is sent)
   OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS
                                whom spans are told, such as http://127.0.0.1:4318 (nothing is traced)

@@ -32,6 +32,7 @@ export const startScreen = (facts: ScreenFacts): string => {
     `  Hotswap is ready, after ${(facts.startedInMs / 1_000).toFixed(1)} s`,
     "",
     line("service", `${facts.url}  (the edge: give this to clients)`),
+    line("console", `${facts.url}/  (for people: sign in with the token)`),
     line("reference", `${facts.url}/docs`),
     line("errors", `${facts.url}/docs/errors`),
     line("origin", `${facts.originUrl}  (the functions, without the edge)`),

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { type ModuleFacts, ROOT, reachableFrom, readModule, readModules } from "./support/source-tree.ts"
 
-const FOLDERS = ["core", "db", "functions", "sdk", "infra", "local", "ci", "test", "bench"]
+const FOLDERS = ["core", "db", "functions", "sdk", "console", "infra", "local", "ci", "test", "bench"]
 const modules = readModules(FOLDERS)
 
 /** A folder that arrows lead from and to: `core`, `db`, `functions/read`, … */
@@ -15,8 +15,9 @@ const zoneOf = (path: string): string => {
 
 /** Where each zone's imports may lead, besides itself. `null`: anywhere. */
 const arrowsFrom = (zone: string): readonly string[] | null => {
-  if (zone === "core" || zone === "infra") return []
-  if (zone === "db" || zone === "functions/edge" || zone === "sdk") return ["core"]
+  if (zone === "core") return []
+  if (zone === "infra") return ["console"]
+  if (zone === "db" || zone === "functions/edge" || zone === "sdk" || zone === "console") return ["core"]
   if (zone === "functions/platform") return ["core", "db"]
   if (zone === "functions/http") return ["core", "db", "functions/platform"]
   if (zone.startsWith("functions/")) return ["core", "db", "functions/http", "functions/platform"]
@@ -149,13 +150,29 @@ describe("the arrows of the house", () => {
     expect(foreignImports("infra", allowed)).toEqual([])
   })
 
+  test("the console knows the service by what it answers, and of the rules only the words for people", () => {
+    const values = modules
+      .filter((module) => zoneOf(module.path) === "console")
+      .flatMap(({ path, imports }) =>
+        imports
+          .filter(({ target, typeOnly }) => !typeOnly && target.startsWith("core/"))
+          .map(({ target, line }) => `${path}:${line} imports ${target}`),
+      )
+    expect(values.filter((line) => !line.endsWith(" core/error-help.ts"))).toEqual([])
+    expect(values).not.toEqual([])
+    const allowed = (specifier: string, path: string) =>
+      packageOf(specifier) === "preact" ||
+      (path === "console/build.ts" && (isBuiltin(specifier) || specifier === "esbuild"))
+    expect(foreignImports("console", allowed)).toEqual([])
+  })
+
   test("what runs imports only packages that are installed where it runs", () => {
     const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
       dependencies: object
     }
     const installed = new Set(Object.keys(dependencies))
     const missing = modules
-      .filter(({ path }) => /^(core|db|functions|local)\//.test(path) && !path.endsWith(".config.ts"))
+      .filter(({ path }) => /^(core|db|functions|console|local)\//.test(path) && !path.endsWith(".config.ts"))
       .flatMap(({ path, imports }) =>
         imports
           .filter(({ target, typeOnly }) => !typeOnly && !isOwn(target) && !isBuiltin(target))

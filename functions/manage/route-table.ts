@@ -48,6 +48,7 @@ const ROUTE_TABLE: readonly { group: GroupName; names: readonly string[] }[] = [
       "POST /api/v1/tokens",
       "GET /api/v1/tenants/{tenantId}/tokens",
       "DELETE /api/v1/tenants/{tenantId}/tokens/{tokenId}",
+      "GET /api/v1/whoami",
     ],
   },
   {
@@ -192,6 +193,7 @@ const ROUTE_TABLE: readonly { group: GroupName; names: readonly string[] }[] = [
     group: "pages",
     names: [
       "GET /",
+      "GET /assets/{name}",
       "GET /docs",
       "GET /docs/errors",
       "GET /openapi.json",

@@ -6,6 +6,7 @@ import { backupBlobsOf } from "./backup-blobs.ts"
 import type { BlobStore } from "./blob-store.ts"
 import type { CachePort } from "./cache.ts"
 import { type Basics, composeBasics, composeCache, type Overrides } from "./compose.ts"
+import type { ConsoleFiles } from "./console-files.ts"
 import { createGrants, type GrantsReader } from "./grants.ts"
 import { type Ids, systemIds } from "./ids.ts"
 import { composeKeys, type Keys } from "./keys/compose-keys.ts"
@@ -59,13 +60,15 @@ export interface ManagePlatform extends Basics, Keys {
   queue: JobQueue | undefined
   /** Archives, where they go part by part over HTTP; absent where none are kept. */
   archiving: { archives: Archives; blobs: BlobStore } | undefined
+  /** The console, where this process builds it; absent: what stands beside the code. */
+  consoleFiles?: (() => Promise<ConsoleFiles>) | undefined
   close(): Promise<void>
 }
 
 /** Throws SettingsError. Nothing is connected before the first request needs it. */
 export const composeManage = (
   variables: Readonly<Record<string, string | undefined>>,
-  overrides: Overrides & { ids?: Ids } = {},
+  overrides: Overrides & { ids?: Ids; consoleFiles?: () => Promise<ConsoleFiles> } = {},
 ): ManagePlatform => {
   const settings = readSettings(variables, REQUIRED, WHEN_DEPLOYED)
   const basics = composeBasics("manage", overrides, variables)
@@ -100,6 +103,7 @@ export const composeManage = (
     pacer: pacerFor(settings, db),
     queue: queueFor(variables, settings, basics.clock),
     archiving: blobs && { blobs, archives: composeArchives({ ...basics, ...keys, settings, db, blobs }) },
+    consoleFiles: overrides.consoleFiles,
     sns: createSns(),
     attempts: createAttempts({ ...basics, send }),
     tokenUses: createTokenUses({ ...basics, send }),

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { type BuildOptions, buildSync, type Metafile } from "esbuild"
+import { buildConsole } from "../../console/build.ts"
 import type { HandlerName } from "../settings.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
@@ -85,6 +86,12 @@ const codeOf = (files: Iterable<string>, outputs: Metafile["outputs"]): Code => 
   }
 }
 
+/** The pages that people manage with, where their function looks for them. */
+const bundleConsole = (folder: string): void => {
+  mkdirSync(folder, { recursive: true })
+  for (const { name, contents } of buildConsole()) writeFileSync(join(folder, name), contents)
+}
+
 /** Bundles a handler into a folder, with the files it reads beside its code. The same sources give the same bytes. */
 export const bundle = (handler: HandlerName, outdir: string): Bundle => {
   const { outputFiles, metafile } = buildSync({
@@ -101,6 +108,7 @@ export const bundle = (handler: HandlerName, outdir: string): Bundle => {
   })
   mkdirSync(outdir, { recursive: true })
   for (const { path, contents } of outputFiles) writeFileSync(join(outdir, basename(path)), contents)
+  if (handler === "manage") bundleConsole(join(outdir, "console"))
   for (const { from, to } of FILES_ALONGSIDE[handler] ?? [])
     cpSync(join(ROOT, from), join(outdir, to), { recursive: true })
   const { outputs } = metafile

@@ -117,8 +117,9 @@ describe("what a principal may", () => {
         expect(may(platformAdmin, action, { scope, environment: null })).toBe(true)
   })
 
-  test("is reading what it is to do, counting what it does, saying how it fares, what it measured and what happened, and nothing else, for a reader", () => {
+  test("is asking who it is, reading what it is to do, counting what it does, saying how it fares, what it measured and what happened, and nothing else, for a reader", () => {
     expect(actions.filter((action) => may(principal(["reader"]), action, here))).toEqual([
+      "self.read",
       "view.read",
       "outcome.report",
       "event.record",

@@ -7,7 +7,7 @@ import { App } from "aws-cdk-lib"
 import { Template } from "aws-cdk-lib/assertions"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { codeSizeOf } from "../../ci/assembly.ts"
-import { BUDGET_KIB, FIRST_LOAD_KIB } from "../../ci/size-budgets.ts"
+import { BUDGET_KIB, CONSOLE_KIB, FIRST_LOAD_KIB } from "../../ci/size-budgets.ts"
 import { type Bundle, bundle } from "../../infra/constructs/bundling.ts"
 import { HANDLERS, type HandlerName, SETTINGS } from "../../infra/settings.ts"
 import { ServiceStack } from "../../infra/stacks/service.ts"
@@ -120,7 +120,7 @@ test("the same sources give the same bytes, wherever they are put", async () => 
 
 test("another checkout gives the same bytes, though its packages are those of this one", async () => {
   const checkout = join(directory, "checkout")
-  for (const folder of ["core", "db", "functions", "infra"])
+  for (const folder of ["core", "db", "functions", "console", "infra"])
     await cp(join(ROOT, folder), join(checkout, folder), { recursive: true })
   await cp(join(ROOT, "package.json"), join(checkout, "package.json"))
   await symlink(join(ROOT, "node_modules"), join(checkout, "node_modules"))
@@ -145,3 +145,12 @@ test.each(["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "refer
     expect(await callOf("manage", `/docs/assets/${file}`)).toContain("called 200")
   },
 )
+
+test(`manage takes the console along, of at most ${CONSOLE_KIB} KiB, and serves it`, async () => {
+  const folder = join(directory, "manage", "console")
+  const names = await readdir(folder)
+  expect(names.map((name) => name.slice(name.lastIndexOf(".")))).toEqual([".js", ".svg", ".css"])
+  const sizes = await Promise.all(names.map(async (name) => (await readFile(join(folder, name))).length))
+  expect(sizes.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThanOrEqual(CONSOLE_KIB * 1024)
+  for (const name of names) expect(await callOf("manage", `/assets/${name}`)).toContain("called 200")
+})

@@ -76,20 +76,24 @@ export const readModule = (path: string, text: string): ModuleFacts => {
   const facts: ModuleFacts = { path, imports: [], ambient: [] }
   const declared = new Set<string>()
   const used: ModuleFacts["ambient"] = []
-  walk(parseAst(text, { lang: "ts" }) as unknown as SyntaxNode, null, (node, parent) => {
-    const found = importOf(node)
-    if (found) {
-      const specifier = String(found.source.value)
-      const target = specifier.startsWith(".")
-        ? normalize(join(dirname(path), specifier)).replaceAll("\\", "/")
-        : specifier
-      facts.imports.push({ target, typeOnly: found.typeOnly, line: lineOf(node.start) })
-    }
-    if (node.type !== "Identifier" || isLabel(node, parent)) return
-    if (isDeclared(node, parent)) declared.add(nameOf(node))
-    else if (!parent?.type.startsWith("TS"))
-      used.push({ name: useOf(node, parent), line: lineOf(node.start) })
-  })
+  walk(
+    parseAst(text, { lang: path.endsWith(".tsx") ? "tsx" : "ts" }) as unknown as SyntaxNode,
+    null,
+    (node, parent) => {
+      const found = importOf(node)
+      if (found) {
+        const specifier = String(found.source.value)
+        const target = specifier.startsWith(".")
+          ? normalize(join(dirname(path), specifier)).replaceAll("\\", "/")
+          : specifier
+        facts.imports.push({ target, typeOnly: found.typeOnly, line: lineOf(node.start) })
+      }
+      if (node.type !== "Identifier" || isLabel(node, parent)) return
+      if (isDeclared(node, parent)) declared.add(nameOf(node))
+      else if (!parent?.type.startsWith("TS"))
+        used.push({ name: useOf(node, parent), line: lineOf(node.start) })
+    },
+  )
   facts.ambient = used.filter((use) => !declared.has(use.name.replace(/^new /, "").split(/[.(]/)[0] ?? ""))
   return facts
 }
@@ -97,7 +101,7 @@ export const readModule = (path: string, text: string): ModuleFacts => {
 /** Every TypeScript module under the folders, parsed. */
 export const readModules = (folders: readonly string[]): ModuleFacts[] =>
   folders
-    .flatMap((folder) => globSync(join(ROOT, folder, "**/*.ts"), { exclude: ["**/node_modules/**"] }))
+    .flatMap((folder) => globSync(join(ROOT, folder, "**/*.{ts,tsx}"), { exclude: ["**/node_modules/**"] }))
     .map((file) => relative(ROOT, file).replaceAll("\\", "/"))
     .sort()
     .map((path) => readModule(path, readFileSync(join(ROOT, path), "utf8")))

@@ -151,6 +151,7 @@ export const ELSEWHERE = new Set([
   "createTenant",
   "listTenants",
   "issuePlatformToken",
+  "whoAmI",
 ])
 
 /** A call for every action, about a tenant `acme` that is there. */
@@ -219,6 +220,7 @@ export const SAMPLE: [Action, string, string, unknown?][] = [
   ["backup.download", "GET", `/api/v1/backups/acme:bkp_${ZEROS}/manifest`],
   ["backup.import", "POST", "/api/v1/backups/imports", { manifest: "" }],
   ["deployment.read", "GET", "/api/v1/deployment"],
+  ["self.read", "GET", "/api/v1/whoami"],
   ["backup.drill", "POST", "/api/v1/backups/drills", {}],
   ["metrics.read", "GET", "/metrics"],
   ["usage.read", "GET", "/api/v1/tenants/acme/usage"],

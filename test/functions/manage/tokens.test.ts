@@ -59,6 +59,24 @@ describe("a token", () => {
       await must(world.call("GET", "/api/v1/tenants/acme", { token: text }), 401)
   })
 
+  test("tells who it is, for what, and what its roles allow", async () => {
+    const who = async (token: string) =>
+      (await must(world.call("GET", "/api/v1/whoami", { token }), 200)).body
+    const bound = (await must(issue({ subject: "vera", roles: ["viewer"], environment: "QA" }), 201)).body
+    expect(await who(bound.token)).toEqual({
+      subject: "vera",
+      tokenId: bound.tokenId,
+      roles: ["viewer"],
+      tenants: ["acme"],
+      environment: "QA",
+      environments: ["Development", "QA", "Staging", "Production"],
+      actions: expect.not.arrayContaining(["change.submit"]),
+    })
+    expect((await who(bound.token)).actions).toContain("config.read")
+    expect((await who(acme.tokens.engineer)).actions).toContain("change.submit")
+    await must(world.call("GET", "/api/v1/whoami", { token: null }), 401)
+  })
+
   test("runs out", async () => {
     const { token } = (await must(issue({ subject: "brief", roles: ["viewer"], expiresInSeconds: 60 }), 201))
       .body

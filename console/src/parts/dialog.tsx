@@ -1,0 +1,158 @@
+import type { ComponentChildren } from "preact"
+import { useEffect, useId, useRef, useState } from "preact/hooks"
+import { isProduction, useConsole } from "../console.tsx"
+import { problemOf } from "../problem.ts"
+import type { Problem } from "../shapes.ts"
+import { Field } from "./field.tsx"
+import { ProblemShown } from "./problem.tsx"
+
+/** The browser's own dialog: it keeps the focus, and Escape closes it and gives the focus back. */
+export const Dialog = ({
+  title,
+  onClose,
+  children,
+}: {
+  title: string
+  onClose: () => void
+  children: ComponentChildren
+}) => {
+  const element = useRef<HTMLDialogElement>(null)
+  const heading = useRef<HTMLHeadingElement>(null)
+  const id = useId()
+  useEffect(() => {
+    const before = document.activeElement
+    element.current?.showModal()
+    heading.current?.focus()
+    return () => {
+      if (before instanceof HTMLElement && before.isConnected) before.focus()
+    }
+  }, [])
+  return (
+    <dialog ref={element} aria-labelledby={id} onClose={onClose}>
+      <header class="dialog-head">
+        <h2 id={id} tabIndex={-1} ref={heading}>
+          {title}
+        </h2>
+        <button type="button" class="plain" aria-label="Close" onClick={onClose}>
+          ✕
+        </button>
+      </header>
+      {children}
+    </dialog>
+  )
+}
+
+export interface Confirmed {
+  comment: string
+}
+
+/** What has to be typed before something new comes before the readers of Production. */
+export const useTyped = (expected: string | null) => {
+  const [typed, setTyped] = useState("")
+  const isRight = expected === null || typed.trim() === expected
+  const field = expected !== null && (
+    <Field label={`Type ${expected} to confirm`}>
+      {(ids) => (
+        <input
+          {...ids}
+          value={typed}
+          autocomplete="off"
+          autocapitalize="none"
+          spellcheck={false}
+          onInput={(event) => setTyped(event.currentTarget.value)}
+        />
+      )}
+    </Field>
+  )
+  return { isRight, field }
+}
+
+/**
+ * Asks once more before something is done, and shows what became of it. With `puts`, what it does brings something
+ * new before readers, so that in Production the environment's name is typed first.
+ */
+export const Confirm = ({
+  title,
+  verb,
+  environment,
+  puts = false,
+  typed,
+  isDangerous = false,
+  commentLabel,
+  mustSay = false,
+  run,
+  onClose,
+  onReload,
+  children,
+}: {
+  title: string
+  verb: string
+  environment?: string
+  puts?: boolean
+  /** Something else that is to be typed. */
+  typed?: string
+  isDangerous?: boolean
+  /** Left out, nothing is asked for. */
+  commentLabel?: string
+  mustSay?: boolean
+  run: (confirmed: Confirmed) => Promise<void>
+  onClose: () => void
+  onReload?: () => void
+  children?: ComponentChildren
+}) => {
+  const console = useConsole()
+  const asks = puts && environment !== undefined && isProduction(console, environment) ? environment : null
+  const { isRight, field } = useTyped(typed ?? asks)
+  const [comment, setComment] = useState("")
+  const [isBusy, setBusy] = useState(false)
+  const [problem, setProblem] = useState<Problem | null>(null)
+  const isReady = isRight && !isBusy && (!mustSay || comment.trim() !== "")
+  const submit = async (): Promise<void> => {
+    if (!isReady) return
+    setBusy(true)
+    setProblem(null)
+    try {
+      await run({ comment: comment.trim() })
+    } catch (error) {
+      setProblem(problemOf(error))
+      setBusy(false)
+    }
+  }
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <form
+        class="dialog-body"
+        onSubmit={(event) => {
+          event.preventDefault()
+          void submit()
+        }}
+      >
+        {children}
+        {commentLabel !== undefined && (
+          <Field label={commentLabel}>
+            {(ids) => (
+              <textarea
+                {...ids}
+                rows={2}
+                maxLength={2_000}
+                required={mustSay}
+                value={comment}
+                onInput={(event) => setComment(event.currentTarget.value)}
+              />
+            )}
+          </Field>
+        )}
+        {field}
+        {problem && <ProblemShown problem={problem} onReload={onReload} />}
+        <div class="dialog-foot">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class={isDangerous ? "danger" : "primary"} disabled={!isReady}>
+            {isBusy ? "One moment…" : verb}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}
