@@ -92,8 +92,9 @@ export const call = async ({ url }: Service, kind: Kind, subject: Subject, user:
     const text = await answer.text()
     if (answer.status === 429) return ended("limited")
     if (answer.status === 200 && isRight(JSON.parse(text) as Record<string, unknown>)) return ended("well")
-    return ended("failed", `${answer.status} ${text.slice(0, 200)}`)
+    return ended("failed", `${answer.status} ${/"code":"(\w+)"/.exec(text)?.[1] ?? text.slice(0, 200)}`)
   } catch (error) {
-    return ended("failed", String(error))
+    const { message, cause } = error as Error & { cause?: { code?: string } }
+    return ended("failed", `${message} ${cause?.code ?? ""}`.trim())
   }
 }

@@ -16,7 +16,7 @@ const USERS_MAX = 100
 const THINKING_MS = { min: 200, max: 800 }
 
 export const usersAt = (share: number): number => {
-  const next = RAMP.findIndex(([until]) => until >= share)
+  const next = RAMP.findIndex(([until]) => until >= Math.min(1, share))
   if (next <= 0) return RAMP[0]![1]
   const [[from, few], [until, many]] = [RAMP[next - 1]!, RAMP[next]!]
   return Math.floor(few + ((many - few) * (share - from)) / (until - from))

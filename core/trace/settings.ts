@@ -110,7 +110,7 @@ export const readTraceSettings = (
   ]
   const [whole] = ofTraces("ENDPOINT")
   const url = read(ofTraces("ENDPOINT"), (text, name) => urlOf(text, name === whole ? "" : TRACES_PATH), "")
-  if (url === "") return null
+  if (url === "" && !isWrong) return null
   read(ofTraces("PROTOCOL"), protocolOf, undefined)
   const headers = read(
     ofTraces("HEADERS"),
@@ -128,7 +128,7 @@ export const readTraceSettings = (
       ...(variables.OTEL_SERVICE_NAME ? { "service.name": variables.OTEL_SERVICE_NAME } : {}),
     },
   }
-  if (isInTheClear(settings))
+  if (!isWrong && isInTheClear(settings))
     wrong("OTEL_EXPORTER_OTLP_HEADERS would be sent to an endpoint that is not https")
   return isWrong ? null : settings
 }

@@ -145,7 +145,8 @@ export const createTracer = ({ sampler, newDigits, epochMs, steadyMs, record }: 
         if (isEnded) return
         isEnded = true
         if (context.spanId === top.spanId) top.isOver = true
-        record({ context, parentSpanId, name, kind, startMs, endMs: nowMs(), attributes, links: [], isError })
+        const done = { name, kind, startMs, endMs: nowMs(), attributes: { ...attributes }, isError }
+        record({ ...done, context, parentSpanId, links: [] })
         if (top.isOver) top.rest()
       },
     }

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi"
 import type { TenantId } from "../../core/ids.ts"
 import { readHealth } from "../../db/queries/usage.ts"
+import { deploymentsHealth } from "./deployment-parts.ts"
 import type { ManageDeps } from "./deps.ts"
 
 /** One member of what `GET /api/v1/tenants/{tenantId}/health` answers. */
@@ -30,4 +31,7 @@ const service: HealthPart = {
 }
 
 /** Every member, by name: whoever knows more of a tenant's health adds it here. */
-export const HEALTH = { service } as const satisfies Record<string, HealthPart>
+export const HEALTH = { service, deployments: deploymentsHealth } as const satisfies Record<
+  string,
+  HealthPart
+>

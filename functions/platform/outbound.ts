@@ -196,6 +196,8 @@ const readReply = async (response: IncomingMessage): Promise<OutboundReply> => {
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "The host does not accept connections.",
   ECONNRESET: "The host closed the connection before it answered.",
+  ENOTFOUND: "The host's name does not resolve.",
+  ENODATA: "The host's name does not resolve.",
   EHOSTUNREACH: "The host cannot be reached.",
   ENETUNREACH: "The host cannot be reached.",
   ETIMEDOUT: "The host did not answer in time.",

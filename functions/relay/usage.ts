@@ -132,8 +132,11 @@ const rowsOf = async (
     known.add(key)
     many.set(owner, (many.get(owner) ?? 0) + 1)
   }
-  for (const { owner, metric, labels } of await knownSeries(db, [...told]))
-    grow(owner, metricKey(owner, metric, JSON.parse(labels)))
+  for (const { owner, metric, labels } of await knownSeries(db, [...told])) {
+    const values = JSON.parse(labels) as string[]
+    // The service's own routes are as many as they are.
+    if (values[0] !== "service") grow(owner, metricKey(owner, metric, values))
+  }
   const rows = new Map<string, MetricRow>()
   for (const { tenantId, metric, labels, value, buckets, untilMs, isTold } of all) {
     const meter = metered.get(tenantId)!
@@ -172,7 +175,7 @@ const seen = (tenantId: TenantId, metric: TenantMetric, value: number): MetricSu
   ...{ tenantId, metric, value, labels: [], buckets: null, untilMs: null, isTold: false },
 })
 
-/** Adds up once what waits: all of it is in the statistics, or none. Returns how much of each there was, and what Redis may forget. */
+/** Adds up once what waits: all of it is in the statistics, or none. `null`: somebody else adds up. */
 const countOnce = async (
   deps: UsageDeps,
   batches: readonly UsageBatch[],

@@ -95,7 +95,8 @@ const answer = async (
   }
   if (asked.method !== "HEAD") return { ...head, pieces: piecesOf(response) }
   response.resume()
-  await once(response, "close")
+  // A head is all there is to it, however the connection ends.
+  await once(response, "close").catch(() => {})
   return head
 }
 

@@ -116,6 +116,8 @@ export const QUERY_PARAMETERS: Readonly<Record<string, readonly Fill[]>> = {
   from: [],
   to: [],
   limit: [() => "1"],
+  page: [() => "1"],
+  pages: [() => "1"],
   seq: [],
   size: [() => "1"],
   format: [() => "csv"],

@@ -21,6 +21,7 @@ import { pointerReading, postgresReading } from "../../functions/platform/readin
 import type { RedisReply, RedisSender } from "../../functions/platform/redis-sender.ts"
 import { createRead } from "../../functions/read/read.ts"
 import { makeCheckpoints } from "../../functions/relay/checkpoints.ts"
+import { countUsage } from "../../functions/relay/usage.ts"
 import { createRouter } from "../../functions/router/router.ts"
 import { embeddedRedis } from "../../local/redis/embedded/server.ts"
 import { CONTEXT, createWorld, type World } from "../functions/manage/world.ts"
@@ -234,6 +235,31 @@ export const createWorker = async (settings: Partial<World["platform"]["settings
     return part.split("/").at(-1)!
   }
 
+  /** And what happened there, which is counted. */
+  const tellEvents = async (slug: string, headers: Record<string, string>): Promise<void> => {
+    const userId = `user.${slug}.7c1e`
+    const happened = [
+      { type: "user_login", data: { userId } },
+      { type: "error", data: { type: `error.${slug}.7c1e`, userId } },
+      {
+        type: "api_request",
+        data: { path: `/${slug}/7c1e`, method: "GET", status: 200, durationMs: 1, userId },
+      },
+    ]
+    const body = JSON.stringify({ events: happened.map((event) => ({ tenantId: slug, ...event })) })
+    const told = await ask({ method: "POST", path: "/api/v1/events", headers, body, door: "worker" })
+    if (told.status !== 202) throw new Error(`${told.text} ${told.logged}`)
+    const { clock } = platform
+    await countUsage({
+      system: world.system,
+      db: world.app,
+      inbox: undefined,
+      clock,
+      log,
+      metricTenants: 100,
+    })
+  }
+
   /** What the application of a tenant does: it reads, and says how that went. Returns the id of what it read. */
   const report = async (slug: string, token: string): Promise<string> => {
     const headers = { authorization: `Bearer ${token}` }
@@ -248,6 +274,7 @@ export const createWorker = async (settings: Partial<World["platform"]["settings
     const body = JSON.stringify({ reports })
     const told = await ask({ method: "POST", path: "/api/v1/outcomes", headers, body, door: "worker" })
     if (view === undefined || told.status !== 202) throw new Error(`${read.text} ${told.text} ${told.logged}`)
+    await tellEvents(slug, headers)
     return view
   }
 

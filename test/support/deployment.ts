@@ -66,7 +66,8 @@ export const startDeployment = async (
     })
     const reply = await functions.route(method, pathname).handler(event, CONTEXT)
     const text = typeof reply.body === "string" ? reply.body : await textOf(Readable.from(reply.body))
-    if (reply.statusCode === 202) await jobs.run()
+    // One that failed in passing is gone on with while somebody asks for it.
+    if (reply.statusCode === 202 || pathname.startsWith("/api/v1/jobs/")) await jobs.run()
     await functions.settled()
     return new Response(text === "" ? null : text, { status: reply.statusCode, headers: reply.headers })
   }

@@ -5,16 +5,18 @@ import { tmpdir } from "node:os"
 import { delimiter, join, resolve } from "node:path"
 import { freePort } from "./hotswap.ts"
 
+const [SERVER, LINTER] = ["prometheus", "promtool"] as const
+
 /** Where there is no Prometheus these tests are left out, but never unseen: with `CI=true` they fail instead. */
 export const isPrometheusMissing =
   process.env.CI !== "true" &&
-  !["prometheus", "promtool"].every((name) =>
+  ![SERVER, LINTER].every((name) =>
     (process.env.PATH ?? "").split(delimiter).some((directory) => existsSync(join(directory, name))),
   )
 
 /** What Prometheus' own linter says of a page of metrics; nothing, and 0, is well. */
 export const checkMetrics = async (text: string): Promise<{ code: number; output: string }> => {
-  const linter = spawn("promtool", ["check", "metrics"])
+  const linter = spawn(LINTER, ["check", "metrics"])
   let output = ""
   for (const stream of [linter.stdout, linter.stderr])
     stream.on("data", (chunk) => {
@@ -50,7 +52,7 @@ export const startPrometheus = async (target: string, token: string): Promise<Ru
   const server = spawn(
     resolve("local/with-parent.sh"),
     [
-      "prometheus",
+      SERVER,
       `--config.file=${join(directory, "prometheus.yml")}`,
       `--storage.tsdb.path=${join(directory, "data")}`,
       `--web.listen-address=127.0.0.1:${port}`,

@@ -76,24 +76,21 @@ export const readModule = (path: string, text: string): ModuleFacts => {
   const facts: ModuleFacts = { path, imports: [], ambient: [] }
   const declared = new Set<string>()
   const used: ModuleFacts["ambient"] = []
-  walk(
-    parseAst(text, { lang: path.endsWith(".tsx") ? "tsx" : "ts" }) as unknown as SyntaxNode,
-    null,
-    (node, parent) => {
-      const found = importOf(node)
-      if (found) {
-        const specifier = String(found.source.value)
-        const target = specifier.startsWith(".")
-          ? normalize(join(dirname(path), specifier)).replaceAll("\\", "/")
-          : specifier
-        facts.imports.push({ target, typeOnly: found.typeOnly, line: lineOf(node.start) })
-      }
-      if (node.type !== "Identifier" || isLabel(node, parent)) return
-      if (isDeclared(node, parent)) declared.add(nameOf(node))
-      else if (!parent?.type.startsWith("TS"))
-        used.push({ name: useOf(node, parent), line: lineOf(node.start) })
-    },
-  )
+  const tree = parseAst(text, { lang: path.endsWith(".tsx") ? "tsx" : "ts" })
+  walk(tree as unknown as SyntaxNode, null, (node, parent) => {
+    const found = importOf(node)
+    if (found) {
+      const specifier = String(found.source.value)
+      const target = specifier.startsWith(".")
+        ? normalize(join(dirname(path), specifier)).replaceAll("\\", "/")
+        : specifier
+      facts.imports.push({ target, typeOnly: found.typeOnly, line: lineOf(node.start) })
+    }
+    if (node.type !== "Identifier" || isLabel(node, parent)) return
+    if (isDeclared(node, parent)) declared.add(nameOf(node))
+    else if (!parent?.type.startsWith("TS"))
+      used.push({ name: useOf(node, parent), line: lineOf(node.start) })
+  })
   facts.ambient = used.filter((use) => !declared.has(use.name.replace(/^new /, "").split(/[.(]/)[0] ?? ""))
   return facts
 }

@@ -109,7 +109,8 @@ class Made {
 }
 
 /** Kept by tenant for as long as the tenant's version is the one they were made of. */
-export const createClients = (deps: ClientDeps): Clients => {
+export const createClients = (given: ClientDeps): Clients => {
+  const deps = { ...given, resolve: given.resolve ?? createResolve() }
   // A map keeps the order in which was set: whoever is used goes to its end.
   const held = new Map<TenantId, Held>()
   const retire = ({ made }: Held): void =>
@@ -160,7 +161,7 @@ export const createClients = (deps: ClientDeps): Clients => {
   }
 }
 
-const make = async (deps: ClientDeps, row: DeploymentsRow): Promise<Made> => {
+const make = async (deps: ClientDeps & { resolve: Resolve }, row: DeploymentsRow): Promise<Made> => {
   const secrets = await openSecrets(deps, row)
   const backends = BACKENDS.flatMap((name) => {
     const backend = row.deployments[name]
@@ -170,7 +171,7 @@ const make = async (deps: ClientDeps, row: DeploymentsRow): Promise<Made> => {
     const allowed = row.vouched.includes(name) ? deps.allowed : []
     const targets = settings.targets.map((target): TargetClient => {
       const url = new URL(target.url)
-      const reach = reachOf(url, allowed, deps.resolve ?? createResolve())
+      const reach = reachOf(url, allowed, deps.resolve)
       const agent = agentOf(url, reach, settings, secret)
       let usedAtMs = 0
       return {

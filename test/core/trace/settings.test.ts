@@ -71,6 +71,14 @@ test.each([
   expect(lines[0]).not.toContain(value)
 })
 
+test("of several that are wrong each is told", () => {
+  const { lines } = read({ OTEL_EXPORTER_OTLP_ENDPOINT: "somewhere", OTEL_TRACES_SAMPLER: "sometimes" })
+  expect(lines).toEqual([
+    "OTEL_EXPORTER_OTLP_ENDPOINT is not a URL like https://host:4318",
+    expect.stringMatching("^OTEL_TRACES_SAMPLER is not one of "),
+  ])
+})
+
 test("what opens the receiver is sent over https, or not off this machine", () => {
   const headers = { OTEL_EXPORTER_OTLP_HEADERS: "x-key=secret" }
   expect(read({ ...headers, OTEL_EXPORTER_OTLP_ENDPOINT: HERE }).settings).not.toBeNull()

@@ -96,6 +96,16 @@ test.each([
   expect(JSON.stringify(spans)).not.toContain("sentinel")
 })
 
+test("what is said of a span that is over is not heard", () => {
+  const { root, spans } = world()
+  const span = root(null)
+  span.end()
+  span.set("late", true)
+  span.rename("late")
+  expect(spans).toMatchObject([{ name: "root", attributes: {} }])
+  expect(spans[0]!.attributes).toEqual({})
+})
+
 test("what an attribute says is cut off where it is long", () => {
   const { root, spans } = world()
   const span = root(null)

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto"
+import { generateKeyPairSync, type KeyObject, randomUUID, sign } from "node:crypto"
 import { type HandOver, handOverText, type SignedHandOver } from "../../../core/backup/hand-over.ts"
 import type { Call } from "../../support/hotswap.ts"
 
@@ -45,6 +45,22 @@ export const done = async (hotswap: Deployed, jobId: string): Promise<Job> => {
   }
 }
 
+const TRIES = 20
+
+/** Asks again where a busy machine was not in time; what may have happened already is told by its key. */
+const patiently = async <T>(
+  hotswap: Deployed,
+  method: string,
+  path: string,
+  options: { body?: unknown } = {},
+) => {
+  const headers = method === "GET" ? {} : { "idempotency-key": randomUUID() }
+  for (let nth = 1; ; nth++) {
+    const answer = await hotswap.call<T>(method, path, { ...options, headers })
+    if (answer.status !== 503 || nth === TRIES) return answer
+  }
+}
+
 /** Asks, and throws where that is refused: a step on the way, not what is tested. */
 export const asked = async <T = Record<string, never>>(
   hotswap: Deployed,
@@ -52,7 +68,7 @@ export const asked = async <T = Record<string, never>>(
   path: string,
   body?: unknown,
 ): Promise<T> => {
-  const answer = await hotswap.call<T>(method, path, body === undefined ? {} : { body })
+  const answer = await patiently<T>(hotswap, method, path, body === undefined ? {} : { body })
   if (answer.status >= 300)
     throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`)
   return answer.body
@@ -115,7 +131,7 @@ export const furnished = async (
   await asked(hotswap, "POST", "/api/v1/tenants", tenant)
   for (const { environment, key, value, ...rest } of CONFIGS) {
     const config = { tenantId, environment, key, value, ...rest }
-    const { status } = await hotswap.call("POST", "/api/v1/configs", { body: config })
+    const { status } = await patiently(hotswap, "POST", "/api/v1/configs", { body: config })
     if (status === 409)
       await asked(hotswap, "PUT", `/api/v1/configs/${tenantId}:${environment}:${key}`, { value })
   }

@@ -80,8 +80,10 @@ describe("a channel", () => {
 
   test("is one of twenty at the most", async () => {
     const { create } = await world.newTenant()
-    const made = await Promise.all(Array.from({ length: 22 }, () => create(hook())))
-    expect(made.filter(({ status }) => status === 201)).toHaveLength(20)
+    for (let nth = 0; nth < 17; nth++) await must(create(hook()), 201)
+    // Only the last are raced for: all at once could keep a busy machine beyond a write's deadline.
+    const made = await Promise.all(Array.from({ length: 5 }, () => create(hook())))
+    expect(made.filter(({ status }) => status === 201)).toHaveLength(3)
     for (const { status, body } of made)
       if (status !== 201) expect([status, body.code]).toEqual([409, "CHANNELS_TOO_MANY"])
   })
