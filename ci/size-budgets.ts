@@ -1,26 +1,26 @@
 /** What each function's code may weigh, in kibibytes, minified, maps not counted. Raise one only with a reason. */
 export const BUDGET_KIB = {
   read: 206,
-  manage: 1930,
-  outcomes: 764,
-  advance: 680,
-  relay: 340,
+  manage: 1940,
+  outcomes: 772,
+  advance: 684,
+  relay: 344,
   notify: 450,
   backup: 900,
-  router: 350,
+  router: 354,
   migrate: 140,
 } as const
 
 /** And of it what a start loads before anybody asks anything: what a cold start waits for. */
 export const FIRST_LOAD_KIB = {
-  read: 188,
-  manage: 500,
-  outcomes: 748,
-  advance: 680,
-  relay: 328,
+  read: 190,
+  manage: 508,
+  outcomes: 760,
+  advance: 684,
+  relay: 332,
   notify: 210,
   backup: 900,
-  router: 350,
+  router: 354,
   migrate: 140,
 } as const
 

@@ -17,6 +17,8 @@ export const HELP = `
   HOTSWAP_VIEW_MEMORY_MIB      how much the read function remembers of views (192)
   HOTSWAP_ERASE_AFTER_DAYS     from a tenant's deletion until all of it is destroyed (7)
   HOTSWAP_MANAGEMENT_LIMITS    off: a tenant may manage as often as it likes (on, by its tier)
+  HOTSWAP_EVENT_DAYS           how many days events and statistics of tenants are kept (90)
+  HOTSWAP_METRIC_TENANTS       how many tenants have metrics under their own name (1000)
   HOTSWAP_PROCESSING           what the operator says in records of processing (nothing)
   HOTSWAP_EDGE_SECRET          what the Worker shows the functions (made once, kept)
   HOTSWAP_READER_KEYS          JWK set with the Ed25519 key that signs reader tokens (made once, kept)
@@ -41,7 +43,7 @@ export const HELP = `
   HOTSWAP_JWT_ISSUERS          a list of those whose tokens people may sign in with (none)
   HOTSWAP_CORS_ORIGINS         web pages that may call from a browser, by their exact origins (none)
   HOTSWAP_STAGE                anything: it is deployed, and weak secrets are refused (it is local)
-  HOTSWAP_REGION               where this runs: the nearest of tenants' backends is asked first (AWS_REGION, or not known)
+  HOTSWAP_REGION               where this runs: the nearest of tenants' backends is asked first (not known)
   HOTSWAP_OUTBOUND_ALLOW       blocks of addresses that webhooks and backends may be at although they are not public,
                                such as 127.0.0.0/8 for this machine (none)
   HOTSWAP_CONSOLE_URL          where links in messages lead: this service's address, and /# (they have none)

@@ -28,6 +28,9 @@ import { StageSecrets } from "../constructs/secrets.ts"
 import { keyAlias, mayUseTenantKeys } from "../constructs/tenant-keys.ts"
 import type { HandlerName, StageSettings } from "../settings.ts"
 
+/** They ask Redis nothing, so they are not told how. */
+const CACHELESS: readonly HandlerName[] = ["migrate", "notify"]
+
 /** What `functions/backup` does by the clock, and how often. */
 const BACKUP_CLOCKS: Readonly<Record<string, Duration>> = {
   // What a message that was lost should have woken it for.
@@ -128,7 +131,7 @@ export class ServiceStack extends Stack {
     const router = this.#handler("Router", "router", {
       ...this.#urls.variables("appUrl", "systemUrl"),
       ...this.#verifying(),
-      ...this.#startUpToken(),
+      // What speaks to whatever tenants name does not hold what opens every door.
       ...this.#people(),
       ...this.#outbound(),
       ...this.#sealing(),
@@ -179,7 +182,12 @@ export class ServiceStack extends Stack {
       name,
       settings,
       key: this.#key,
-      environment: { ...this.#common(), ...(name === "migrate" ? {} : this.#traces()), ...environment },
+      environment: {
+        ...this.#common(),
+        ...(CACHELESS.includes(name) ? {} : this.#cache()),
+        ...(name === "migrate" ? {} : this.#traces()),
+        ...environment,
+      },
     })
     if (settings.database.kind === "aurora") putIntoNetwork(handler, settings.stage)
     return handler
@@ -193,6 +201,11 @@ export class ServiceStack extends Stack {
       HOTSWAP_CACHE_TTL_SECONDS: String(this.#settings.cacheTtlSeconds),
       // Read by nobody: CloudFormation looks secrets up again only for a function that is otherwise altered.
       HOTSWAP_CREDENTIALS_REVISION: String(this.#settings.credentialsRevision),
+    }
+  }
+
+  #cache(): Record<string, string> {
+    return {
       UPSTASH_REDIS_REST_URL: this.#secrets.reference("redis", "url"),
       UPSTASH_REDIS_REST_TOKEN: this.#secrets.reference("redis", "token"),
     }

@@ -241,7 +241,9 @@ describe.each(STAGES)("jobs of the %s stage", (stage) => {
   test("and each of the tasks by the clock come as often as in one process, told apart by their names", () => {
     const rules = Object.values(services.get(stage)!.findResources("AWS::Events::Rule"))
     const clocks = rules.flatMap(({ Properties: { ScheduleExpression, State, Targets } }) =>
-      Targets[0].Input === undefined ? [] : [[JSON.parse(Targets[0].Input), ScheduleExpression, State]],
+      Targets[0].Arn["Fn::GetAtt"][0].startsWith("Backup")
+        ? [[JSON.parse(Targets[0].Input), ScheduleExpression, State]]
+        : [],
     )
     const rateOf = (everyMs: number): string => {
       const minutes = everyMs / 60_000

@@ -148,7 +148,7 @@ const document = JSON.parse(readFileSync(join(ROOT, "docs/openapi.json"), "utf8"
 
 /** What the rules themselves bound, and lists of one length, which the document has no word for: each is sent below. */
 const BOUNDED_ELSEWHERE =
-  /^NewPolicy\/|^NewPlatformToken\/properties\/roles$|^Outcome\/properties\/latency\/items$/
+  /^New(?:Policy|Rules)\/|^NewPlatformToken\/properties\/roles$|^Outcome\/properties\/latency\/items$/
 
 /** Every list in every schema that a request's body is held against. */
 const listsIn = (schema: unknown, at: string): { at: string; schema: Schema }[] => {

@@ -217,7 +217,8 @@ const ChangeShown = ({ change, onReload }: { change: Change; onReload: () => voi
     <>
       <div class="page-head">
         <h1>
-          {change.edits.length === 1 ? <code>{change.edits[0]!.key}</code> : `${change.edits.length} keys`}
+          {change.edits.length === 1 ? <code>{change.edits[0]!.key}</code> : `${change.edits.length} keys`} in{" "}
+          {change.environment}
         </h1>
         <StateBadge change={change} />
       </div>
