@@ -163,15 +163,20 @@ test("what a client reports through the Worker is counted, and takes back what f
 test("what is for a tenant's own backend goes to the function that routes, and no other", async () => {
   const { call, urls, admin } = deployed
   await tenantWith("routed", "x")
+  const who = { subject: "vera", roles: ["viewer"] }
+  const issued = await call("POST", "/api/v1/tenants/routed/tokens", { token: admin, body: who })
+  const { token } = issued.body as { token: string }
   const path = "/api/v1/route/metrics/api/v1/query?query=up%7B%7D"
   const headers = { "x-tenant-id": "routed" }
-  expect(await call("GET", path, { token: admin, headers })).toMatchObject({
+  expect(await call("GET", path, { token, headers })).toMatchObject({
     status: 404,
     body: { code: "BACKEND_NOT_FOUND" },
   })
   const { rawQueryString, headers: heard } = urls.router.events.at(-1)!
   expect(rawQueryString).toBe("query=up%7B%7D")
-  expect(heard["hotswap-authorization"]).toBe(`Bearer ${admin}`)
+  expect(heard["hotswap-authorization"]).toBe(`Bearer ${token}`)
+  // What speaks to addresses that tenants name does not hold what opens every door.
+  expect(await call("GET", path, { token: admin, headers })).toMatchObject({ status: 401 })
 })
 
 test("whatever goes wrong, no answer and no log says anything of what the Worker signs with", async () => {
