@@ -48,6 +48,10 @@ describe.skipIf(isBrowserMissing)("the console", { timeout: 60_000 }, () => {
     await page.keyboard.press("Escape")
     expect(await page.getByRole("dialog").count()).toBe(0)
     await page.keyboard.press("Space")
+    await tabTo(page, /^Cancel/)
+    await page.keyboard.press("Enter")
+    expect(await page.evaluate("document.activeElement.role")).toBe("switch")
+    await page.keyboard.press("Space")
     await tabTo(page, /^Submit to Development/)
     await page.keyboard.press("Enter")
     await page.getByRole("switch", { name: "new-form", checked: true }).waitFor()
@@ -68,6 +72,19 @@ describe.skipIf(isBrowserMissing)("the console", { timeout: 60_000 }, () => {
     await page.keyboard.press("Enter")
     await page.getByText("On for 12.5 % of entities in Development").waitFor()
     expect(await team.must("GET", team.flag("Development"))).toMatchObject({ percentage: 12.5 })
+  })
+
+  test("opens again what was closed a moment before, however busy the page is", async () => {
+    const { page } = await open(team.tokens.erin, "#/flags?tenant=acme&environment=Staging")
+    await page.getByRole("switch", { name: "new-form" }).click()
+    await page.getByText("Off for everyone, until now.").waitFor()
+    const isOpen = await page.evaluate(`(async () => {
+      document.querySelector("dialog").requestClose()
+      document.querySelector("[role=switch]").click()
+      for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame)
+      return document.querySelector("dialog")?.matches(":modal") ?? false
+    })()`)
+    expect(isOpen).toBe(true)
   })
 
   test("brings a flag to Production: typed, agreed to by three others, and seen to move by whoever looks on", async () => {

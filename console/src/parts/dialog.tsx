@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact"
-import { useEffect, useId, useRef, useState } from "preact/hooks"
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks"
 import { isProduction, useConsole } from "../console.tsx"
 import { problemOf } from "../problem.ts"
 import type { Problem } from "../shapes.ts"
@@ -19,16 +19,24 @@ export const Dialog = ({
   const element = useRef<HTMLDialogElement>(null)
   const heading = useRef<HTMLHeadingElement>(null)
   const id = useId()
-  useEffect(() => {
-    const before = document.activeElement
-    element.current?.showModal()
+  // Before the next key: what is pressed then belongs to the dialog, or again to what it was opened from.
+  useLayoutEffect(() => {
+    const dialog = element.current
+    dialog?.showModal()
     heading.current?.focus()
-    return () => {
-      if (before instanceof HTMLElement && before.isConnected) before.focus()
-    }
+    return () => dialog?.close()
   }, [])
   return (
-    <dialog ref={element} aria-labelledby={id} onClose={onClose}>
+    <dialog
+      ref={element}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        // The event of closing comes a moment later, when it may be open anew.
+        event.preventDefault()
+        onClose()
+      }}
+      onClose={(event) => event.currentTarget.isConnected && onClose()}
+    >
       <header class="dialog-head">
         <h2 id={id} tabIndex={-1} ref={heading}>
           {title}
