@@ -90,7 +90,7 @@ export const openDeployed = async (): Promise<DeployedWorld> => {
   const redis = await startTestRedis("embedded")
   const front = await behindTls(Number(new URL(redis.url).port), directory)
   const keys = keySets()
-  const [admin, edgeSecret] = [chance(), chance()]
+  const [admin, edgeSecret] = [`hsa_${chance()}`, chance()]
   const key: LetIn = { accessKeyId: "AKIAWORKEROFPROD", secretAccessKey: chance() }
   const told: DeployedWorld["told"] = { logs: [], answers: [] }
   const onLine = (line: string) => void told.logs.push(line)

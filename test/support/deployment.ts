@@ -33,7 +33,8 @@ export const startDeployment = async (
 ): Promise<DeploymentHere> => {
   const [database, redis, keys] = await Promise.all([freshDatabase(), startRedis(), folder("keys")])
   makeMasterKey(keys)
-  const adminToken = randomBytes(24).toString("base64url")
+  // As the ones that are made: none begins with a dash, as options do.
+  const adminToken = `hsa_${randomBytes(24).toString("base64url")}`
   const [readers, audit] = [keySet("ed25519"), keySet("ed25519")]
   const functions = composeFunctions(
     {
