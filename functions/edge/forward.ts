@@ -2,7 +2,7 @@ import { Refusal } from "../../core/errors.ts"
 import { originUnavailable, problemResponse } from "./refusals.ts"
 import { type Settings, warn } from "./runtime.ts"
 import { SECURITY_HEADERS } from "./security.ts"
-import type { Send } from "./send.ts"
+import type { Outgoing, Send } from "./send.ts"
 import type { Hop } from "./tracing.ts"
 
 /**
@@ -83,6 +83,17 @@ const wholeBody = async (request: Request): Promise<Uint8Array<ArrayBuffer> | nu
   return whole
 }
 
+/** A body means nothing with these (RFC 9110 §9.3.1, §9.3.2), and `fetch` takes none. */
+const BODILESS = /^(GET|HEAD)$/
+
+/** What goes on of a request's body: whole where it is signed, otherwise as it comes. */
+const bodyOf = async (request: Request, isSigned: boolean): Promise<Outgoing["body"]> => {
+  if (!isSigned && !BODILESS.test(request.method)) return request.body
+  // It is read whether it goes on or not: left unread, the connection would be closed on whoever sent it.
+  const body = await wholeBody(request)
+  return BODILESS.test(request.method) ? null : body
+}
+
 /** Passes a request on and its answer back, both as streams unless it is signed; nothing of either is kept. */
 export const forward = async (
   request: Request,
@@ -100,7 +111,8 @@ export const forward = async (
   const caller = request.headers.get(CALLER_HEADER)
   if (caller !== null) headers.set(CLIENT_HEADER, caller)
   try {
-    const body = send.signs(target) ? await wholeBody(request) : request.body
+    const body = await bodyOf(request, send.signs(target))
+    if (body === null) headers.delete("content-length")
     const response = await send({ method: request.method, url: target, headers, body })
     hop.over(response.status)
     // That the key is not taken is nothing that the caller may hear as being about his own token.

@@ -1,4 +1,4 @@
-import { request as httpRequest } from "node:http"
+import { Agent, request as httpRequest } from "node:http"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { ReaderKeys, RunningEdge } from "../../support/edge.ts"
 import { createReaderKeys, startEdge } from "../../support/edge.ts"
@@ -180,6 +180,32 @@ test("what an origin streams arrives as it is sent", async () => {
   next.resolve()
   expect((await reader.read()).value).toContain(": done")
   expect((await reader.read()).done).toBe(true)
+})
+
+test("a GET with a body is answered as one without, and so is what follows it on its connection", async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const ask = (method: string, body: string): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const request = httpRequest(new URL("/api/v1/tenants", edge.url), {
+        method,
+        agent,
+        headers: { "content-length": body.length },
+      })
+      request.on("response", (response) => response.resume().on("end", () => resolve(response.statusCode)))
+      request.on("error", reject).end(body)
+    })
+  const before = manage.calls.length
+  const statuses = []
+  for (const [method, body] of [
+    ["GET", "{}"],
+    ["HEAD", "{}"],
+    ["GET", "x".repeat(100_000)],
+    ["GET", ""],
+  ] as const)
+    statuses.push(await ask(method, body))
+  agent.destroy()
+  expect(statuses).toEqual([200, 200, 200, 200])
+  expect(manage.calls.slice(before).map(({ body }) => body)).toEqual(["", "", "", ""])
 })
 
 test("an origin that cannot be reached is 503 ORIGIN_UNAVAILABLE, and its own 500 stays its own", async () => {
