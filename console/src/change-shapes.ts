@@ -4,6 +4,7 @@ import type { VerdictKind, VerdictNumbers } from "../../core/gate/verdict.ts"
 import type { Json } from "../../core/json.ts"
 import type { EditDifference } from "../../core/release/diff.ts"
 
+export type { Strategy }
 export type State = ChangeState["state"]
 
 export interface PlanStep {

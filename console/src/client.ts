@@ -96,7 +96,7 @@ export const createClient = (token: string, onSignedOut: (problem: Problem) => v
       const headers: Record<string, string> = { "content-type": "application/json" }
       if (ifMatch !== undefined) headers["if-match"] = ifMatch
       const response = await askOnce(path, { method, headers, body: JSON.stringify(body) })
-      return (await response.json()) as Answer
+      return (response.status === 204 ? null : await response.json()) as Answer
     },
     fetch: (path, query) => ask(path + search(query), {}),
   }

@@ -36,6 +36,12 @@ export const useMay = (): ((action: Action, environment?: string) => boolean) =>
     (who.environment === null || environment === undefined || who.environment === environment)
 }
 
+/** The same of what is about a tenant as a whole, which is for no token that is bound to an environment. */
+export const useMayWhole = (): ((action: Action) => boolean) => {
+  const { who } = useConsole()
+  return (action) => who.environment === null && who.actions.includes(action)
+}
+
 /** The environment that customers use: the last in the order, whatever its name. */
 export const isProduction = ({ who }: Pick<Console, "who">, environment: string): boolean =>
   who.environments.at(-1) === environment

@@ -1,5 +1,8 @@
-/** The console's pages, in the order of its menu. */
-export const PAGES = ["flags", "configs", "changes", "approvals", "rollouts", "audit", "tenants"] as const
+/** The console's pages. */
+export const PAGES = [
+  ...["flags", "configs", "changes", "approvals", "rollouts", "audit"],
+  ...["policy", "tokens", "notifications", "backups", "deployments", "tenants"],
+] as const
 export type PageName = (typeof PAGES)[number]
 
 /** Where somebody is: it stands behind the `#` of the address, which browsers keep to themselves. */

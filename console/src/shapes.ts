@@ -8,6 +8,7 @@ import type { ChangeBody } from "./change-shapes.ts"
 
 export type { EditDifference } from "../../core/release/diff.ts"
 export type * from "./change-shapes.ts"
+export type * from "./settings-shapes.ts"
 export type { Action, FieldError, Json, Role, ValueDifference }
 
 export interface Page<Item> {

@@ -2,33 +2,28 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks"
 import type { Client } from "./client.ts"
 import { type Console, ConsoleContext, isProduction } from "./console.tsx"
 import { useLive } from "./live.ts"
+import { Menu, nameOf } from "./menu.tsx"
 import { ApprovalsPage } from "./pages/approvals.tsx"
 import { AuditPage } from "./pages/audit.tsx"
+import { BackupsPage } from "./pages/backups.tsx"
 import { ChangePage } from "./pages/change.tsx"
 import { ChangesPage } from "./pages/changes.tsx"
 import { ConfigPage } from "./pages/config.tsx"
 import { ConfigsPage } from "./pages/configs.tsx"
+import { DeploymentsPage } from "./pages/deployments.tsx"
 import { FlagPage } from "./pages/flag.tsx"
 import { FlagsPage } from "./pages/flags.tsx"
+import { NotificationsPage } from "./pages/notifications.tsx"
+import { PolicyPage } from "./pages/policy.tsx"
 import { RolloutsPage } from "./pages/rollouts.tsx"
 import { TenantsPage } from "./pages/tenants.tsx"
-import { useApprovals } from "./parts/approvals.ts"
+import { TokensPage } from "./pages/tokens.tsx"
 import { Field } from "./parts/field.tsx"
 import { Empty } from "./parts/loaded.tsx"
-import { hrefOf, PAGES, type PageName, type Place, parsePlace } from "./place.ts"
+import { hrefOf, type Place, parsePlace } from "./place.ts"
 import { keepLast, lastLookedAt } from "./session.ts"
 import type { Page, Tenant, Who } from "./shapes.ts"
 import { roleOf, scopeOf } from "./words.ts"
-
-const NAMES: Readonly<Record<PageName, string>> = {
-  flags: "Flags",
-  configs: "Configs",
-  changes: "Changes",
-  approvals: "Approvals",
-  rollouts: "Rollouts",
-  audit: "Audit",
-  tenants: "Tenants",
-}
 
 const SHARED = ["~platform", "~tier.Free", "~tier.Pro", "~tier.Enterprise"]
 const TENANTS_EVERY_MS = 60_000
@@ -57,6 +52,16 @@ const PageShown = ({ place: { page, id } }: { place: Place }) => {
       return <RolloutsPage />
     case "audit":
       return <AuditPage />
+    case "policy":
+      return <PolicyPage />
+    case "tokens":
+      return <TokensPage />
+    case "notifications":
+      return <NotificationsPage />
+    case "backups":
+      return <BackupsPage />
+    case "deployments":
+      return <DeploymentsPage />
     case "tenants":
       return <TenantsPage />
   }
@@ -121,37 +126,6 @@ const Switches = ({ console }: { console: Console }) => {
   )
 }
 
-const Waiting = () => {
-  const { data } = useApprovals()
-  const many = data?.items.length ?? 0
-  return many === 0 ? null : (
-    <span class="count">
-      {many}
-      <span class="hidden"> waiting for you</span>
-    </span>
-  )
-}
-
-const Menu = ({ console }: { console: Console }) => (
-  <nav aria-label="Pages">
-    <ul>
-      {PAGES.filter((page) => page !== "tenants" || console.who.actions.includes("tenant.list")).map(
-        (page) => (
-          <li key={page}>
-            <a
-              href={hrefOf({ page, id: null, tenant: console.tenant, environment: console.environment })}
-              aria-current={console.place.page === page ? "page" : undefined}
-            >
-              {NAMES[page]}
-              {page === "approvals" && <Waiting />}
-            </a>
-          </li>
-        ),
-      )}
-    </ul>
-  </nav>
-)
-
 const Notice = ({ text, onClose }: { text: string; onClose: () => void }) => (
   <div class={text === "" ? "notice" : "notice shown"}>
     <p role="status">{text}</p>
@@ -168,7 +142,7 @@ const useArrival = (place: Place, tenant: string, environment: string, isReady: 
   const isFirst = useRef(true)
   useEffect(() => {
     if (!isReady) return
-    document.title = `${place.id ?? NAMES[place.page]} · ${scopeOf(tenant)} · ${environment} · Hotswap`
+    document.title = `${place.id ?? nameOf(place.page)} · ${scopeOf(tenant)} · ${environment} · Hotswap`
   }, [place.page, place.id, tenant, environment, isReady])
   useEffect(() => {
     if (!isReady) return
@@ -177,12 +151,19 @@ const useArrival = (place: Place, tenant: string, environment: string, isReady: 
     if (!isFirst.current && !isSwitching) document.getElementById("main")?.focus({ preventScroll: true })
     isFirst.current = false
   }, [place.page, place.id, isReady])
-  useEffect(() => scrollTo(0, 0), [place.page, place.id])
+  useEffect(() => {
+    // On a small screen the menu is a row that goes beyond it.
+    document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" })
+    scrollTo(0, 0)
+  }, [place.page, place.id, isReady])
 }
+
+/** What is said belongs to the page that it was said on. */
+const pageIn = ({ page, id }: Place): string => `${page} ${id}`
 
 export const Shell = ({ client, who, onSignOut }: { client: Client; who: Who; onSignOut: () => void }) => {
   const place = usePlace()
-  const [notice, setNotice] = useState("")
+  const [notice, setNotice] = useState({ text: "", at: "" })
   const last = useMemo(lastLookedAt, [])
   const seesAll = who.tenants === "*"
   const found = useLive(
@@ -207,7 +188,7 @@ export const Shell = ({ client, who, onSignOut }: { client: Client; who: Who; on
     last.environment = environment
   }, [tenant, environment])
   useArrival(place, tenant ?? "", environment, tenant !== null)
-  const say = useCallback((text: string) => setNotice(text), [])
+  const say = useCallback((text: string) => setNotice({ text, at: pageIn(parsePlace(location.hash)) }), [])
 
   const console = useMemo(
     (): Console | null =>
@@ -250,7 +231,10 @@ export const Shell = ({ client, who, onSignOut }: { client: Client; who: Who; on
       <div class="frame">
         <Menu console={console} />
         <main id="main" tabIndex={-1}>
-          <Notice text={notice} onClose={() => setNotice("")} />
+          <Notice
+            text={notice.at === pageIn(place) ? notice.text : ""}
+            onClose={() => setNotice({ text: "", at: "" })}
+          />
           <PageShown key={`${tenant} ${environment}`} place={place} />
         </main>
       </div>

@@ -1,4 +1,4 @@
-import type { ChangeListed, Flag, Json, PlanStep, State } from "./shapes.ts"
+import type { ChangeListed, Flag, Json, Layer, NoticeType, PlanStep, State } from "./shapes.ts"
 
 const PERCENT = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 2 })
 
@@ -12,11 +12,24 @@ const UNITS = [
   [1_000, "second"],
 ] as const
 
-/** `2 minutes`; the largest unit that fits. */
-const durationOf = (ms: number): string => {
-  const [size, name] = UNITS.find(([size]) => Math.abs(ms) >= size) ?? [1_000, "second"]
-  const many = Math.round(ms / size)
-  return `${many} ${name}${many === 1 ? "" : "s"}`
+/** `1 minute 30 seconds`: all of it, as whoever reads it decides by it. */
+export const durationOf = (ms: number): string => {
+  let rest = ms
+  const parts = UNITS.flatMap(([size, name]) => {
+    const many = Math.floor(rest / size)
+    rest -= many * size
+    return many === 0 ? [] : [countOf(many, name)]
+  })
+  if (rest > 0) parts.push(`${rest} ms`)
+  return parts.join(" ") || "0 seconds"
+}
+
+const BYTES = new Intl.NumberFormat("en-GB", { maximumSignificantDigits: 3 })
+
+/** `12.3 MB`; in powers of a thousand. */
+export const bytesOf = (bytes: number): string => {
+  const power = Math.min(4, Math.floor(Math.log10(Math.max(1, bytes)) / 3))
+  return `${BYTES.format(bytes / 1_000 ** power)} ${["B", "KB", "MB", "GB", "TB"][power]}`
 }
 
 const RELATIVE = new Intl.RelativeTimeFormat("en-GB", { numeric: "auto" })
@@ -44,6 +57,22 @@ export const STATE_WORDS: Readonly<Record<State, string>> = {
 
 /** A role as it is said: `tenant_admin` is a tenant admin. */
 export const roleOf = (role: string): string => role.replaceAll("_", " ")
+
+/** When people are told of a change. */
+export const NOTICE_WORDS: Readonly<Record<NoticeType, string>> = {
+  "change.approval_requested": "has to be approved",
+  "change.approval_reminder": "has still to be approved",
+  "change.approved": "was approved",
+  "change.rejected": "was rejected",
+  "change.cancelled": "was cancelled",
+  "change.expired": "expired",
+  "change.started": "starts to reach readers",
+  "change.live": "is live for everyone",
+  "change.held": "is held back by the gate or an alarm",
+  "change.tenant_tripped": "failed a tenant, which is back on stable",
+  "change.rolled_back": "was rolled back",
+  "change.glass_broken": "went live without its approvals",
+}
 
 const PEOPLE: Readonly<Record<string, string>> = {
   engineer: "an engineer",
@@ -80,7 +109,7 @@ export const reachOf = (flag: Defined): string => {
 }
 
 export const titleOf = (change: Pick<ChangeListed, "keys" | "editCount">): string => {
-  const shown = change.keys.slice(0, 3).join(", ")
+  const shown = change.keys.slice(0, 3).map(keyWords).join(", ")
   const more = change.editCount - Math.min(3, change.keys.length)
   return more > 0 ? `${shown} and ${countOf(more, "more key")}` : shown
 }
@@ -94,8 +123,9 @@ export const stepOf = ({ weightBp, tiers = [], tenants = [] }: PlanStep): string
   return weightBp === 0 ? "Nobody: a preview only" : percentOf(weightBp)
 }
 
-export const holdOf = ({ holdMs }: PlanStep): string =>
-  holdMs === null ? "until a person goes on" : durationOf(holdMs)
+/** `for 2 minutes` */
+export const holdOf = ({ holdMs }: Pick<PlanStep, "holdMs">): string =>
+  holdMs === null ? "until a person goes on" : `for ${durationOf(holdMs)}`
 
 /** JSON for people to read. */
 export const pretty = (value: Json | undefined): string =>
@@ -111,6 +141,19 @@ export const isFlagValue = (value: Json | undefined): value is Defined & Json =>
   (value.state === "ENABLED" || value.state === "DISABLED") &&
   typeof value.variants === "object"
 
+export const layerOf = (scope: string): Layer =>
+  scope === "~platform" ? "platform" : scope.startsWith("~tier.") ? "tier" : "tenant"
+
+/** What policies and rules are kept under: no key that anybody may name. */
+export const POLICY_KEY = "~policy"
+
+/** A key as people call it. */
+export const keyWords = (key: string): string => (key === POLICY_KEY ? "policy and rules" : key)
+
 /** A scope as people call it. */
 export const scopeOf = (scope: string): string =>
   scope === "~platform" ? "The platform" : scope.startsWith("~tier.") ? `Tier ${scope.slice(6)}` : scope
+
+/** The same within a sentence. */
+export const withinOf = (scope: string): string =>
+  scope.startsWith("~") ? scopeOf(scope).replace(/^T/, "t") : scope

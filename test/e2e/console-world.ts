@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core"
 import { expect } from "vitest"
-import type { OpenBrowser } from "../support/browser.ts"
-import type { RunningHotswap } from "../support/hotswap.ts"
+import { type OpenBrowser, openBrowser } from "../support/browser.ts"
+import { type RunningHotswap, removeHome, startHotswap } from "../support/hotswap.ts"
 
 const PEOPLE = {
   erin: ["engineer"],
@@ -15,7 +15,7 @@ export type Person = keyof typeof PEOPLE
 export const SENTINEL = "correct-horse-battery"
 
 /** A tenant with people, a flag in each of two environments, and a secret. */
-export const createTeam = async (hotswap: RunningHotswap, tenantId: string) => {
+const createTeam = async (hotswap: RunningHotswap, tenantId: string) => {
   const must = async <T = Record<string, unknown>>(
     method: string,
     path: string,
@@ -40,10 +40,56 @@ export const createTeam = async (hotswap: RunningHotswap, tenantId: string) => {
   await must("POST", "/api/v1/configs", secret)
   return { tenantId, tokens, must, flag }
 }
-export type Team = Awaited<ReturnType<typeof createTeam>>
+type Team = Awaited<ReturnType<typeof createTeam>>
+
+/** All of Hotswap with such a tenant, and a browser before it. */
+export interface ConsoleWorld {
+  hotswap: RunningHotswap
+  browser: OpenBrowser
+  team: Team
+  open: (token: string, hash?: string) => ReturnType<typeof signIn>
+  /** To be closed with the others. */
+  opened: Page[]
+  /** A page that nobody looks at any more would go on asking. */
+  closePages(): Promise<void>
+  stop(): Promise<void>
+}
+
+export const startWorld = async (env: Record<string, string> = {}): Promise<ConsoleWorld> => {
+  const browser = await openBrowser()
+  const opened: Page[] = []
+  const hotswap = await startHotswap({ env }).catch(async (error: unknown) => {
+    await browser.close()
+    throw error
+  })
+  const stop = async () => {
+    await browser.close()
+    await hotswap.kill("group")
+    await removeHome(hotswap.home)
+  }
+  const team = await createTeam(hotswap, "acme").catch(async (error: unknown) => {
+    await stop()
+    throw error
+  })
+  return {
+    hotswap,
+    browser,
+    team,
+    open: async (token, hash) => {
+      const found = await signIn(browser, hotswap.url, token, hash)
+      opened.push(found.page)
+      return found
+    },
+    opened,
+    closePages: async () => {
+      await Promise.all(opened.splice(0).map((page) => page.context().close()))
+    },
+    stop,
+  }
+}
 
 /** Somebody at the console, who has pasted their token; and what their page asked of whom, and complained of. */
-export const signIn = async (browser: OpenBrowser, origin: string, token: string, hash = "") => {
+const signIn = async (browser: OpenBrowser, origin: string, token: string, hash = "") => {
   const page = await browser.open(origin)
   // Sooner than the test's own end, so that it is told what did not come.
   page.setDefaultTimeout(25_000)

@@ -1,42 +1,25 @@
-import type { Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
-import { isBrowserMissing, type OpenBrowser, openBrowser } from "../support/browser.ts"
-import { type RunningHotswap, removeHome, startHotswap } from "../support/hotswap.ts"
-import { barriersOn, createTeam, SENTINEL, signIn, type Team, tabTo } from "./console-world.ts"
+import { isBrowserMissing } from "../support/browser.ts"
+import { barriersOn, type ConsoleWorld, SENTINEL, startWorld, tabTo } from "./console-world.ts"
 
 // The console as people have it: in a real browser, before the whole service.
 
-let browser: OpenBrowser
-let hotswap: RunningHotswap
-let team: Team
+let world: ConsoleWorld
+let hotswap: ConsoleWorld["hotswap"]
+let team: ConsoleWorld["team"]
+let open: ConsoleWorld["open"]
 
-const opened: Page[] = []
-
-const open = async (token: string, hash?: string) => {
-  const found = await signIn(browser, hotswap.url, token, hash)
-  opened.push(found.page)
-  return found
-}
-
-describe.skipIf(isBrowserMissing)("the console", { timeout: 60_000 }, () => {
+describe.skipIf(isBrowserMissing)("the console", { timeout: 120_000 }, () => {
   beforeAll(async () => {
-    browser = await openBrowser()
-    hotswap = await startHotswap()
-    team = await createTeam(hotswap, "acme")
+    world = await startWorld()
+    ;({ hotswap, team, open } = world)
   }, 90_000)
-  // A page that nobody looks at any more would go on asking.
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((page) => page.context().close()))
-  })
-  afterAll(async () => {
-    await browser?.close()
-    await hotswap?.kill("group")
-    if (hotswap) await removeHome(hotswap.home)
-  })
+  afterEach(() => world.closePages())
+  afterAll(() => world?.stop())
 
   test("is signed in to, and a flag switched and given to a share, with the keyboard alone", async () => {
-    const page = await browser.open(hotswap.url)
-    opened.push(page)
+    const page = await world.browser.open(hotswap.url)
+    world.opened.push(page)
     await page.getByLabel("Token").waitFor()
     await page.keyboard.type(team.tokens.erin)
     await page.keyboard.press("Enter")
@@ -235,7 +218,8 @@ describe.skipIf(isBrowserMissing)("the console", { timeout: 60_000 }, () => {
     )
     const pages = [
       ...["flags", "flags/new-form", "configs", "configs/smtp.password", "changes", "approvals", "rollouts"],
-      ...["audit", "tenants", `changes/${encodeURIComponent(items[0]!.changeId)}`],
+      ...["audit", "policy", "tokens", "notifications", "backups", "deployments", "tenants"],
+      `changes/${encodeURIComponent(items[0]!.changeId)}`,
     ]
     for (const [colorScheme, width] of [
       ["light", 1280],
@@ -245,6 +229,11 @@ describe.skipIf(isBrowserMissing)("the console", { timeout: 60_000 }, () => {
       await page.setViewportSize({ width, height: 900 })
       for (const path of pages) {
         await page.evaluate(`location.hash = "#/${path}?tenant=acme&environment=Development"`)
+        const [name = "", id] = path.split("/")
+        // The page before is gone once this one has said what it is.
+        await expect
+          .poll(async () => (await page.title()).toLowerCase())
+          .toContain(decodeURIComponent(id ?? name).toLowerCase())
         await expect.poll(() => page.locator(".loading").count()).toBe(0)
         expect(await barriersOn(page), `${path}, ${colorScheme}, ${width}`).toEqual([])
       }

@@ -15,7 +15,7 @@ import { Time } from "../parts/time.tsx"
 import { hrefOf } from "../place.ts"
 import { problemOf } from "../problem.ts"
 import type { Change, Problem } from "../shapes.ts"
-import { percentOf, personOf, scopeOf } from "../words.ts"
+import { keyWords, percentOf, personOf, scopeOf } from "../words.ts"
 
 const ENDED = ["rejected", "cancelled", "expired", "rolled_back", "live"]
 const isOver = ({ state }: Change): boolean => ENDED.includes(state)
@@ -116,7 +116,7 @@ const Conflict = ({ change, onReload }: { change: Change; onReload: () => void }
       {conflict.keys.map(({ key, base, now, yours }) => (
         <div key={key} class="edit">
           <h3>
-            <code>{key}</code>
+            <code>{keyWords(key)}</code>
           </h3>
           <div class="sides three">
             <div class="side">
@@ -217,8 +217,12 @@ const ChangeShown = ({ change, onReload }: { change: Change; onReload: () => voi
     <>
       <div class="page-head">
         <h1>
-          {change.edits.length === 1 ? <code>{change.edits[0]!.key}</code> : `${change.edits.length} keys`} in{" "}
-          {change.environment}
+          {change.edits.length === 1 ? (
+            <code>{keyWords(change.edits[0]!.key)}</code>
+          ) : (
+            `${change.edits.length} keys`
+          )}{" "}
+          in {change.environment}
         </h1>
         <StateBadge change={change} />
       </div>

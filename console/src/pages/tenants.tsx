@@ -2,7 +2,7 @@ import { useCallback, useState } from "preact/hooks"
 import { pathPart } from "../client.ts"
 import { useConsole, useLinks, useMay } from "../console.tsx"
 import { useLive } from "../live.ts"
-import { Confirm, Dialog } from "../parts/dialog.tsx"
+import { Confirm, Dialog, DialogFoot } from "../parts/dialog.tsx"
 import { Choice, Field } from "../parts/field.tsx"
 import { Empty, Loaded } from "../parts/loaded.tsx"
 import { MoreButton, useMore } from "../parts/more.tsx"
@@ -71,14 +71,7 @@ const NewTenant = ({ onClose, onDone }: { onClose: () => void; onDone: (tenant: 
           )}
         </Field>
         {problem && <ProblemShown problem={problem} />}
-        <div class="dialog-foot">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            Create
-          </button>
-        </div>
+        <DialogFoot verb="Create" onCancel={onClose} />
       </form>
     </Dialog>
   )

@@ -2,8 +2,10 @@ import { useState } from "preact/hooks"
 import { useConsole } from "../console.tsx"
 import type { Config, EditBody } from "../shapes.ts"
 import { isMarker, pretty } from "../words.ts"
-import { Field } from "./field.tsx"
-import { type Draft, draftOf, JsonField, readDraft, readJson, ValueEditor } from "./value-editor.tsx"
+import { DialogFoot } from "./dialog.tsx"
+import { Field, KeyField } from "./field.tsx"
+import { readJson } from "./json-text.ts"
+import { type Draft, draftOf, JsonField, readDraft, ValueEditor } from "./value-editor.tsx"
 
 const trimmed = (text: string): string | null => (text.trim() === "" ? null : text.trim())
 
@@ -58,23 +60,7 @@ export const ConfigForm = ({
       }}
     >
       <fieldset disabled={isFixed}>
-        {config === null && (
-          <Field label="Key" hint="Letters, digits, dots, dashes and underscores, such as checkout.limit.">
-            {(ids) => (
-              <input
-                {...ids}
-                required
-                pattern="[A-Za-z0-9][A-Za-z0-9._\-]*"
-                maxLength={200}
-                autocomplete="off"
-                autocapitalize="none"
-                spellcheck={false}
-                value={key}
-                onInput={(event) => setKey(event.currentTarget.value)}
-              />
-            )}
-          </Field>
-        )}
+        {config === null && <KeyField value={key} example="checkout.limit" onValue={setKey} />}
         {isSealed && (
           <p class="note">It is a secret: leave the value empty to keep it, or type another one.</p>
         )}
@@ -130,16 +116,7 @@ export const ConfigForm = ({
             </label>
           )}
         </details>
-        <div class="dialog-foot">
-          {onCancel && (
-            <button type="button" onClick={onCancel}>
-              Cancel
-            </button>
-          )}
-          <button type="submit" class="primary" disabled={!isReady}>
-            {verb}
-          </button>
-        </div>
+        <DialogFoot verb={verb} isReady={isReady} onCancel={onCancel} />
       </fieldset>
     </form>
   )

@@ -50,6 +50,31 @@ export const Dialog = ({
   )
 }
 
+/** The end of a dialog's form: back, or on. */
+export const DialogFoot = ({
+  verb,
+  isReady = true,
+  isDangerous = false,
+  onCancel,
+}: {
+  verb: string
+  isReady?: boolean
+  isDangerous?: boolean
+  /** Left out where there is nothing to go back to. */
+  onCancel?: (() => void) | undefined
+}) => (
+  <div class="dialog-foot">
+    {onCancel && (
+      <button type="button" onClick={onCancel}>
+        Cancel
+      </button>
+    )}
+    <button type="submit" class={isDangerous ? "danger" : "primary"} disabled={!isReady}>
+      {verb}
+    </button>
+  </div>
+)
+
 export interface Confirmed {
   comment: string
 }
@@ -152,14 +177,12 @@ export const Confirm = ({
         )}
         {field}
         {problem && <ProblemShown problem={problem} onReload={onReload} />}
-        <div class="dialog-foot">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class={isDangerous ? "danger" : "primary"} disabled={!isReady}>
-            {isBusy ? "One moment…" : verb}
-          </button>
-        </div>
+        <DialogFoot
+          verb={isBusy ? "One moment…" : verb}
+          isReady={isReady}
+          isDangerous={isDangerous}
+          onCancel={onClose}
+        />
       </form>
     </Dialog>
   )

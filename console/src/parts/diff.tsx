@@ -1,5 +1,5 @@
 import type { EditDifference, Json, ValueDifference } from "../shapes.ts"
-import { isFlagValue, isMarker, pretty, reachOf } from "../words.ts"
+import { isFlagValue, isMarker, keyWords, pretty, reachOf } from "../words.ts"
 
 const WORDS = { added: "new", removed: "deleted", changed: "changed", unchanged: "unchanged" } as const
 
@@ -40,7 +40,7 @@ const EditShown = ({ edit }: { edit: EditDifference }) => {
   return (
     <li class="edit">
       <h4>
-        <code>{edit.key}</code> <span class={`tag ${edit.kind}`}>{WORDS[edit.kind]}</span>
+        <code>{keyWords(edit.key)}</code> <span class={`tag ${edit.kind}`}>{WORDS[edit.kind]}</span>
       </h4>
       {isFlagValue(edit.after) && (
         <p class="reach">

@@ -72,3 +72,73 @@ export const Choice = <Value extends string>({
     )}
   </Field>
 )
+
+/** The name of a config or flag that is new. */
+export const KeyField = ({
+  value,
+  example,
+  onValue,
+}: {
+  value: string
+  example: string
+  onValue: (key: string) => void
+}) => (
+  <Field label="Key" hint={`Letters, digits, dots, dashes and underscores, such as ${example}.`}>
+    {(ids) => (
+      <input
+        {...ids}
+        required
+        pattern="[A-Za-z0-9][A-Za-z0-9._\-]*"
+        maxLength={200}
+        autocomplete="off"
+        autocapitalize="none"
+        spellcheck={false}
+        value={value}
+        onInput={(event) => onValue(event.currentTarget.value)}
+      />
+    )}
+  </Field>
+)
+
+/** Some of several. */
+export const Choices = <Value extends string>({
+  legend,
+  chosen,
+  options,
+  hint,
+  onChange,
+}: {
+  legend: string
+  chosen: readonly Value[]
+  options: readonly (readonly [Value, string])[]
+  hint?: string
+  onChange: (chosen: Value[]) => void
+}) => {
+  const id = useId()
+  return (
+    <fieldset class="choices" aria-describedby={hint ? id : undefined}>
+      <legend>{legend}</legend>
+      {options.map(([name, text]) => (
+        <label key={name} class="check">
+          <input
+            type="checkbox"
+            checked={chosen.includes(name)}
+            onChange={(event) => {
+              const isIn = event.currentTarget.checked
+              // In the order they are offered in, whatever the order of clicks.
+              onChange(
+                options.map(([one]) => one).filter((one) => (one === name ? isIn : chosen.includes(one))),
+              )
+            }}
+          />
+          {text}
+        </label>
+      ))}
+      {hint && (
+        <p class="hint" id={id}>
+          {hint}
+        </p>
+      )}
+    </fieldset>
+  )
+}

@@ -3,7 +3,8 @@ import type { Flag, Json } from "../shapes.ts"
 import { pretty } from "../words.ts"
 import { Field } from "./field.tsx"
 import { definitionOf } from "./flag-edit.ts"
-import { JsonField, readJson } from "./value-editor.tsx"
+import { readJson } from "./json-text.ts"
+import { JsonField } from "./value-editor.tsx"
 
 type Reach = "everyone" | "share" | "nobody"
 

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks"
 import { useConsole } from "../console.tsx"
-import { Dialog } from "./dialog.tsx"
-import { Field } from "./field.tsx"
+import { Dialog, DialogFoot } from "./dialog.tsx"
+import { Field, KeyField } from "./field.tsx"
 import { keptForm } from "./flag-edit.ts"
 import { Review } from "./review.tsx"
 
@@ -40,24 +40,7 @@ export const NewFlag = ({ onClose, onDone }: { onClose: () => void; onDone: () =
           setReviewed(true)
         }}
       >
-        <Field
-          label="Key"
-          hint="Letters, digits, dots, dashes and underscores, such as checkout.new_form: say what is on when it is on."
-        >
-          {(ids) => (
-            <input
-              {...ids}
-              required
-              pattern="[A-Za-z0-9][A-Za-z0-9._\-]*"
-              maxLength={200}
-              autocomplete="off"
-              autocapitalize="none"
-              spellcheck={false}
-              value={key}
-              onInput={(event) => setKey(event.currentTarget.value)}
-            />
-          )}
-        </Field>
+        <KeyField value={key} example="checkout.new_form: say what is on when it is on" onValue={setKey} />
         <Field label="Description">
           {(ids) => (
             <input
@@ -68,14 +51,7 @@ export const NewFlag = ({ onClose, onDone }: { onClose: () => void; onDone: () =
             />
           )}
         </Field>
-        <div class="dialog-foot">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            Review
-          </button>
-        </div>
+        <DialogFoot verb="Review" onCancel={onClose} />
       </form>
     </Dialog>
   )

@@ -9,15 +9,18 @@ const withCode = (text: string) =>
 export const ProblemShown = ({
   problem,
   onReload,
+  isNews = true,
 }: {
   problem: Problem
   onReload?: (() => void) | undefined
+  /** It has just come up, rather than long ago. */
+  isNews?: boolean
 }) => {
   const overtaken = isOvertaken(problem)
   // Of one place it is said already.
   const errors = (problem.errors ?? []).filter(({ message }) => message !== problem.detail)
   return (
-    <div class="problem" role="alert">
+    <div class="problem" role={isNews ? "alert" : undefined}>
       <p class="problem-title">
         {overtaken ? "Somebody changed it meanwhile" : problem.title}
         <code>{problem.code}</code>

@@ -4,25 +4,26 @@ import { hrefOf } from "../place.ts"
 import { isOvertaken, problemOf } from "../problem.ts"
 import type { Change, ChangeBody, Preview, Problem } from "../shapes.ts"
 import { countOf, percentOf, roleOf, STATE_WORDS } from "../words.ts"
-import { Dialog, useTyped } from "./dialog.tsx"
+import { Dialog, DialogFoot, useTyped } from "./dialog.tsx"
 import { Diff } from "./diff.tsx"
-import { Choice, Field } from "./field.tsx"
+import { Field } from "./field.tsx"
 import { ProblemShown } from "./problem.tsx"
 import { Plan } from "./rollout.tsx"
+import { readStrategy, type StrategyDraft, strategiesOf } from "./strategy-draft.ts"
+import { StrategyEditor } from "./strategy-editor.tsx"
+
+const POLICY = [["policy", "As the policy says"]] as const
 
 type Wanted = Pick<ChangeBody, "edits" | "promote">
-type StrategyName = "policy" | "direct" | "blue_green"
+/** `null`: it is not written to its end. */
+const strategyOf = (draft: StrategyDraft | "policy"): Pick<ChangeBody, "strategy"> | null => {
+  if (draft === "policy") return {}
+  const strategy = readStrategy(draft)
+  return strategy && { strategy }
+}
 
-const STRATEGIES = [
-  ["policy", "As the policy says"],
-  ["direct", "Everyone at once"],
-  ["blue_green", "In a slot of its own, then everyone"],
-] as const
-
-const strategyOf = (name: StrategyName): Pick<ChangeBody, "strategy"> =>
-  name === "policy" ? {} : { strategy: { type: name } }
-
-const Owed = ({ stages }: Pick<Preview, "stages">) =>
+/** Whose approvals a change owes. */
+export const Owed = ({ stages }: Pick<Preview, "stages">) =>
   stages.length === 0 ? (
     <p>Nobody has to agree: it goes its way at once.</p>
   ) : (
@@ -83,20 +84,33 @@ const refusalOf = (refused: NonNullable<Preview["problem"]>, { edits = [] }: Wan
   return isTaken ? { ...problem, title: "There is one of this name already", code: "KEY_TAKEN" } : problem
 }
 
-const usePreview = (body: ChangeBody & { contexts?: { targetingKey: string }[] }) => {
+interface Previewed {
+  asked: string
+  preview?: Preview
+  problem?: Problem
+}
+
+/** What was told last, which stays in sight while something else is asked; and whether it is of just this. */
+const usePreview = (body: (ChangeBody & { contexts?: { targetingKey: string }[] }) | null) => {
   const { client } = useConsole()
-  const [known, setKnown] = useState<{ asked: string; preview?: Preview; problem?: Problem } | null>(null)
-  const asked = JSON.stringify(body)
-  const ask = async (): Promise<void> => {
-    try {
-      const preview = await client.send<Preview>("POST", "/api/v1/changes/preview", JSON.parse(asked))
-      setKnown({ asked, preview })
-    } catch (error) {
-      setKnown({ asked, problem: problemOf(error) })
+  const [known, setKnown] = useState<Previewed | null>(null)
+  const asked = body && JSON.stringify(body)
+  useEffect(() => {
+    if (asked === null) return
+    let isOver = false
+    // An answer that was overtaken by another question is of no use, however late it comes.
+    const keep = (found: Previewed): void => {
+      if (!isOver) setKnown(found)
     }
-  }
-  useEffect(() => void ask(), [asked])
-  return known?.asked === asked ? known : null
+    client
+      .send<Preview>("POST", "/api/v1/changes/preview", JSON.parse(asked))
+      .then((preview) => keep({ asked, preview }))
+      .catch((error: unknown) => keep({ asked, problem: problemOf(error) }))
+    return () => {
+      isOver = true
+    }
+  }, [asked])
+  return { ...known, isOfThis: known !== null && known.asked === asked }
 }
 
 /**
@@ -123,23 +137,23 @@ export const Review = ({
 }) => {
   const console = useConsole()
   const { client, tenant, say } = console
-  const [strategy, setStrategy] = useState<StrategyName>("policy")
+  const [draft, setDraft] = useState<StrategyDraft | "policy">("policy")
   const [readers, setReaders] = useState("")
   const [comment, setComment] = useState("")
   const [isBusy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem | null>(null)
   const { isRight, field } = useTyped(isProduction(console, environment) ? environment : null)
-  const body: ChangeBody = { tenantId: tenant, environment, ...wanted, ...strategyOf(strategy) }
+  const strategy = strategyOf(draft)
+  const body: ChangeBody | null = strategy && { tenantId: tenant, environment, ...wanted, ...strategy }
   const keys = readers
     .split(/\s+/)
     .filter((one) => one !== "")
     .slice(0, 1_000)
-  const found = usePreview(
-    keys.length > 0 ? { ...body, contexts: keys.map((targetingKey) => ({ targetingKey })) } : body,
+  const { preview, isOfThis, ...found } = usePreview(
+    body && keys.length > 0 ? { ...body, contexts: keys.map((targetingKey) => ({ targetingKey })) } : body,
   )
-  const preview = found?.preview
   const refused = preview && !preview.valid && preview.problem ? refusalOf(preview.problem, wanted) : null
-  const isReady = preview?.valid === true && isRight && !isBusy
+  const isReady = isOfThis && preview?.valid === true && isRight && !isBusy
 
   const submit = async (): Promise<void> => {
     if (!isReady) return
@@ -148,10 +162,10 @@ export const Review = ({
     try {
       const said = comment.trim() === "" ? {} : { comment: comment.trim() }
       const change = await client.send<Change>("POST", "/api/v1/changes", { ...body, ...said })
-      say(`${title}: ${STATE_WORDS[change.state].toLowerCase()} in ${environment}.`)
       onDone(change)
       if (change.state !== "live")
         location.hash = hrefOf({ page: "changes", id: change.changeId, tenant, environment })
+      say(`${title}: ${STATE_WORDS[change.state].toLowerCase()} in ${environment}.`)
     } catch (error) {
       setProblem(problemOf(error))
       setBusy(false)
@@ -167,23 +181,17 @@ export const Review = ({
         }}
       >
         {note && <p class="note">{note}</p>}
-        {found === null && (
+        {!isOfThis && (
           <p class="loading" role="status">
-            Asking what this would do…
+            {body ? "Asking what this would do…" : "The strategy is not written to its end."}
           </p>
         )}
-        {found?.problem && <ProblemShown problem={found.problem} onReload={onReload} />}
+        {found.problem && <ProblemShown problem={found.problem} onReload={onReload} />}
         {refused && <ProblemShown problem={refused} onReload={isOvertaken(refused) ? onReload : undefined} />}
         {preview?.valid && <PreviewShown preview={preview} />}
         <details class="review-options">
           <summary>Another strategy, or a trial for some readers</summary>
-          <Choice
-            label="Strategy"
-            value={strategy}
-            options={STRATEGIES}
-            onChange={setStrategy}
-            inline={false}
-          />
+          <StrategyEditor draft={draft} offered={strategiesOf(tenant)} others={POLICY} onDraft={setDraft} />
           {!tenant.startsWith("~") && (
             <Field label="Try it for some readers" hint="Their targeting keys, one a line.">
               {(ids) => (
@@ -210,14 +218,11 @@ export const Review = ({
         </Field>
         {field}
         {problem && <ProblemShown problem={problem} onReload={onReload} />}
-        <div class="dialog-foot">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={!isReady}>
-            {isBusy ? "Submitting…" : `Submit to ${environment}`}
-          </button>
-        </div>
+        <DialogFoot
+          verb={isBusy ? "Submitting…" : `Submit to ${environment}`}
+          isReady={isReady}
+          onCancel={onClose}
+        />
       </form>
     </Dialog>
   )

@@ -74,10 +74,10 @@ export const Plan = ({ change }: { change: Rolling }) => {
             <span class="plan-hold">
               {standing === "now" && change.enteredAt ? (
                 <>
-                  now, since <Time at={change.enteredAt} />, for {holdOf(step)}
+                  now, since <Time at={change.enteredAt} />, {holdOf(step)}
                 </>
               ) : (
-                `${STANDING_WORDS[standing]}, for ${holdOf(step)}`
+                `${STANDING_WORDS[standing]}, ${holdOf(step)}`
               )}
             </span>
             {judged && (

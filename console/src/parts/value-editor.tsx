@@ -1,7 +1,8 @@
-import { useState } from "preact/hooks"
-import type { Json } from "../shapes.ts"
-import { pretty } from "../words.ts"
+import { useRef, useState } from "preact/hooks"
+import type { FieldError, Json } from "../shapes.ts"
+import { countOf, pretty } from "../words.ts"
 import { Choice, Field } from "./field.tsx"
+import { type JsonPlace, placeIn, readJson } from "./json-text.ts"
 
 export type Kind = "text" | "number" | "switch" | "json"
 
@@ -25,15 +26,6 @@ export const draftOf = (value: Json | undefined): Draft => {
   return { kind: "json", text: pretty(value) }
 }
 
-/** What JSON cannot be read, in a sentence of the browser's. */
-export const readJson = (text: string): { value: Json } | { wrong: string } => {
-  try {
-    return { value: JSON.parse(text) as Json }
-  } catch (error) {
-    return { wrong: text.trim() === "" ? "It is empty." : `It is no JSON: ${(error as Error).message}` }
-  }
-}
-
 export const readDraft = ({ kind, text }: Draft): { value: Json } | { wrong: string } => {
   if (kind === "text") return { value: text }
   if (kind === "switch") return { value: text === "true" }
@@ -42,6 +34,33 @@ export const readDraft = ({ kind, text }: Draft): { value: Json } | { wrong: str
   return text.trim() !== "" && Number.isFinite(number) ? { value: number } : { wrong: "It is no number." }
 }
 
+/** What the service says is wrong with a JSON text, each with the line it is about: pressed, that is selected. */
+const Wrongs = ({
+  text,
+  wrongs,
+  onPlace,
+}: {
+  text: string
+  wrongs: readonly FieldError[]
+  onPlace: (place: JsonPlace) => void
+}) => (
+  <ul class="wrongs" role="alert">
+    {wrongs.map(({ path, message }) => {
+      const place = placeIn(text, path)
+      return (
+        <li key={`${path} ${message}`}>
+          {place && (
+            <button type="button" onClick={() => onPlace(place)}>
+              Line {place.line}
+            </button>
+          )}{" "}
+          <code>{path}</code> {message}
+        </li>
+      )
+    })}
+  </ul>
+)
+
 /** A text field for JSON that says what is wrong where it is wrong. Ctrl+Enter submits the form it is in. */
 export const JsonField = ({
   label,
@@ -49,6 +68,7 @@ export const JsonField = ({
   hint,
   rows = Math.min(24, Math.max(6, text.split("\n").length + 1)),
   isOptional = false,
+  wrongs = [],
   onText,
 }: {
   label: string
@@ -56,31 +76,51 @@ export const JsonField = ({
   hint?: string
   rows?: number
   isOptional?: boolean
+  /** What the service found, by JSON pointers into the text. */
+  wrongs?: readonly FieldError[]
   onText: (text: string) => void
 }) => {
   const [wasTouched, setTouched] = useState(false)
   const read = isOptional && text.trim() === "" ? { value: null } : readJson(text)
-  const error = wasTouched && "wrong" in read ? read.wrong : null
+  const element = useRef<HTMLTextAreaElement>(null)
+  const found = wrongs.length > 0 ? `${countOf(wrongs.length, "place")} to mend:` : null
+  const error = wasTouched && "wrong" in read ? read.wrong : found
   return (
-    <Field label={label} hint={hint} error={error}>
-      {(ids) => (
-        <textarea
-          {...ids}
-          class="code"
-          rows={rows}
-          spellcheck={false}
-          value={text}
-          onInput={(event) => {
-            setTouched(true)
-            onText(event.currentTarget.value)
-          }}
-          onKeyDown={(event) => {
-            if (event.key === "Enter" && (event.ctrlKey || event.metaKey))
-              event.currentTarget.form?.requestSubmit()
+    <>
+      <Field label={label} hint={hint} error={error}>
+        {(ids) => (
+          <textarea
+            {...ids}
+            ref={element}
+            class="code"
+            rows={rows}
+            spellcheck={false}
+            value={text}
+            onInput={(event) => {
+              setTouched(true)
+              onText(event.currentTarget.value)
+            }}
+            onKeyDown={(event) => {
+              if (event.key === "Enter" && (event.ctrlKey || event.metaKey))
+                event.currentTarget.form?.requestSubmit()
+            }}
+          />
+        )}
+      </Field>
+      {wrongs.length > 0 && (
+        <Wrongs
+          text={text}
+          wrongs={wrongs}
+          onPlace={({ from, to, line }) => {
+            const area = element.current
+            area?.focus()
+            area?.setSelectionRange(from, to)
+            // No browser scrolls to a selection by itself.
+            area?.scrollTo(0, (area.scrollHeight * (line - 2)) / text.split("\n").length)
           }}
         />
       )}
-    </Field>
+    </>
   )
 }
 

@@ -5,9 +5,10 @@ import { problemOf } from "../problem.ts"
 import type { ExplanationStep, FlagExplanation, Json, Problem } from "../shapes.ts"
 import { percentOf } from "../words.ts"
 import { Field } from "./field.tsx"
+import { readJson } from "./json-text.ts"
 import { OriginShown } from "./origin.tsx"
 import { ProblemShown } from "./problem.tsx"
-import { JsonField, readJson } from "./value-editor.tsx"
+import { JsonField } from "./value-editor.tsx"
 
 const REASONS: Readonly<Record<string, string>> = {
   STATIC: "it is the default, and there are no rules",
