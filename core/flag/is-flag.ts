@@ -1,5 +1,8 @@
-import type { Json } from "../json.ts"
+import type { Json, JsonObject } from "../json.ts"
 import type { Definition } from "./flags.ts"
+
+const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const STATES: readonly unknown[] = ["ENABLED", "DISABLED"]
 
@@ -8,10 +11,4 @@ const STATES: readonly unknown[] = ["ENABLED", "DISABLED"]
  * has; the short form is stored with both. Whether it would evaluate is `parseFlag`'s to say, when it is written.
  */
 export const isFlag = (value: Json | undefined): value is Definition & Json =>
-  typeof value === "object" &&
-  value !== null &&
-  !Array.isArray(value) &&
-  STATES.includes(value.state) &&
-  typeof value.variants === "object" &&
-  value.variants !== null &&
-  !Array.isArray(value.variants)
+  isObject(value) && STATES.includes(value.state) && isObject(value.variants)

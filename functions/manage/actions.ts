@@ -26,6 +26,11 @@ interface Act<Body extends z.ZodType> {
   command: (changeId: ChangeId, actor: Actor, body: z.output<Body>, roles: readonly Role[]) => Command
 }
 
+/** `text` is what it was called at first. */
+const Said = z.union(
+  [z.strictObject({ comment: Comment.min(1) }), z.strictObject({ text: Comment.min(1) })],
+  { error: 'Expected {"comment": "…"}, of 1 to 2000 characters.' },
+)
 const Remind = z.strictObject({})
 
 const shownAfter = (deps: ManageDeps, before: Change, decided: Decided): JsonObject =>
@@ -194,7 +199,12 @@ export const actionRoutes = (deps: ManageDeps): Route[] => [
     operationId: "commentOnChange",
     summary: "Say something about a change",
     action: "change.comment",
-    body: z.strictObject({ text: Comment.min(1) }),
-    command: (changeId, actor, { text }) => ({ type: "comment", changeId, actor, text }),
+    body: Said,
+    command: (changeId, actor, said) => ({
+      type: "comment",
+      changeId,
+      actor,
+      text: "comment" in said ? said.comment : said.text,
+    }),
   }),
 ]

@@ -1,92 +1,32 @@
 import type { Change } from "../../core/change/change.ts"
 import { entryEditsOf, keysOf } from "../../core/change/edits.ts"
 import { workSpent } from "../../core/flag/run.ts"
-import {
-  type ChunkId,
-  type ConfigKey,
-  isTenant,
-  type Layer,
-  layerOf,
-  parseTier,
-  type ReleaseId,
-  type TenantId,
-} from "../../core/ids.ts"
+import { isTenant, layerOf, type TenantId } from "../../core/ids.ts"
 import { canonical, type JsonObject } from "../../core/json.ts"
-import { isReached, viewsOf } from "../../core/release/arms.ts"
+import { isReached } from "../../core/release/arms.ts"
 import { FULL_BP, getsCandidate } from "../../core/release/bucket.ts"
-import { chunksFor, readEntry } from "../../core/release/compile.ts"
-import type { Entry } from "../../core/release/release.ts"
-import { type LayerEntries, type Merged, mergeLayers } from "../../core/release/view.ts"
+import { type Merged, mergeLayers } from "../../core/release/view.ts"
 import { brokenAmong, keysOfRule } from "../../core/rule/evaluate.ts"
 import type { BrokenRule, ScopedRule } from "../../core/rule/rule.ts"
-import { readPolicies } from "../../db/queries/policies.ts"
-import { readChunks, readPointer } from "../../db/queries/reading.ts"
-import type { TenantRow } from "../../db/queries/tenants.ts"
-import { listTenants } from "../../db/system.ts"
 import { rulesOf } from "../platform/broken-rules.ts"
+import { type Layers, layersOf, lookAtHeirs, type Question } from "./audience-layers.ts"
 import type { ManageDeps } from "./deps.ts"
+import type { Target } from "./show.ts"
 
 type Deps = Pick<ManageDeps, "db" | "system">
 
-const TENANTS_MAX = 1_000
 const TOLD_MAX = 20
-const AT_A_TIME = 4
-/** Text read to find out whose readers would see something else; beyond it, fewer tenants are looked at. */
-const CHARACTERS_MAX = 64 * 1_024 * 1_024
-/** The same for what tenants' rules cost, in operands looked at. */
-const WORK_MAX = 10_000_000
-const LAYERS = ["platform", "tier", "tenant"] as const satisfies readonly Layer[]
 
-/** Releases of the platform and the tiers that were read for another tenant, and their chunks. */
-interface Seen {
-  releases: Set<ReleaseId>
-  chunks: Map<ChunkId, string>
-}
-const nothingSeen = (): Seen => ({ releases: new Set(), chunks: new Map() })
-
-interface Layers {
-  layers: LayerEntries[]
-  /** Those of the tenant's rules that the change may break. */
-  rules: ScopedRule[]
-  characters: number
-}
-
-/** What each layer of a tenant holds of the edited keys, and of those that rules name beside them, in its stable release. `null`: it is gone. */
-const layersOf = async (
-  { db }: Deps,
-  tenantId: TenantId,
-  { content }: Change,
-  seen: Seen,
-): Promise<Layers | null> => {
-  const { environment } = content
-  const [read, policies] = await Promise.all([
-    readPointer(db, tenantId, environment, seen.releases),
-    readPolicies(db, tenantId, environment),
-  ])
-  if (!read) return null
-  const edited = new Set(keysOf(content.edits))
-  const rules = rulesOf(policies).filter(({ rule }) => keysOfRule(rule).some((key) => edited.has(key)))
-  const keys = [...new Set([...edited, ...rules.flatMap(({ rule }) => keysOfRule(rule))])]
-  const { stable } = viewsOf(read.layers, tenantId, read.tenant.tier)
-  const manifests = LAYERS.map((layer) => read.manifests.get(stable[layer])!)
-  const needed = new Set(manifests.flatMap((manifest) => [...chunksFor(manifest, keys)]))
-  const missing = [...needed].filter((id) => !read.chunks.has(id) && !seen.chunks.has(id))
-  const asked = missing.length > 0 ? await readChunks(db, tenantId, missing) : new Map<ChunkId, string>()
-  const fresh = new Map([...read.chunks, ...asked])
-  const chunks = new Map([...seen.chunks, ...fresh])
-  for (const layer of ["platform", "tier"] as const) {
-    seen.releases.add(stable[layer])
-    for (const id of read.manifests.get(stable[layer])!.chunks)
-      if (chunks.has(id)) seen.chunks.set(id, chunks.get(id)!)
+/** What is looked up to know what a change does: its keys, and the rules that it may break. */
+const questionOf = ({ content }: Change): Question => {
+  const keys = keysOf(content.edits)
+  const edited = new Set(keys)
+  return {
+    environment: content.environment,
+    keys,
+    rulesOf: (policies) =>
+      rulesOf(policies).filter(({ rule }) => keysOfRule(rule).some((key) => edited.has(key))),
   }
-  const layers = LAYERS.map((layer, index) => {
-    const entries = keys.flatMap((key): [ConfigKey, Entry][] => {
-      const entry = readEntry(manifests[index]!, chunks, key)
-      return entry ? [[key, entry]] : []
-    })
-    return { layer, entries: new Map(entries) }
-  })
-  return { layers, rules, characters: [...fresh.values()].reduce((sum, text) => sum + text.length, 0) }
 }
 
 interface Effect {
@@ -96,6 +36,12 @@ interface Effect {
   breaks: BrokenRule[]
   /** What it took to find out. */
   work: number
+}
+
+const brokenOf = (rules: readonly ScopedRule[], merged: Merged) => {
+  if (rules.length === 0) return { broken: [], work: 0 }
+  const broken = brokenAmong(rules, (key) => merged.get(key)?.value)
+  return { broken, work: workSpent() }
 }
 
 /** What the change's edits in its layer do to a tenant's readers. */
@@ -117,10 +63,9 @@ const effectOf = ({ layers, rules }: Layers, { content }: Change): Effect => {
   })
   let work = 0
   const brokenIn = (merged: Merged): BrokenRule[] => {
-    if (rules.length === 0) return []
-    const broken = brokenAmong(rules, (key) => merged.get(key)?.value)
-    work += workSpent()
-    return broken
+    const found = brokenOf(rules, merged)
+    work += found.work
+    return found.broken
   }
   const known = new Set(brokenIn(before).map(({ rule }) => rule))
   return { alters, breaks: brokenIn(after).filter(({ rule }) => !known.has(rule)), work }
@@ -148,7 +93,7 @@ const subjectsOf = async (
   tenantId: TenantId,
   subjects: readonly string[],
 ): Promise<JsonObject> => {
-  const read = await layersOf(deps, tenantId, change, nothingSeen())
+  const read = await layersOf(deps, tenantId, questionOf(change))
   const altersAny = read !== null && effectOf(read, change).alters
   const { changeId } = change.content
   return {
@@ -172,52 +117,37 @@ const subjectsOf = async (
   }
 }
 
-/** Those who inherit from the scope and would see something else, looked at a few at a time. */
-const alteredAmong = async (deps: Deps, change: Change, tenants: readonly TenantRow[]) => {
-  const altered = new Set<TenantId>()
-  const breaking = new Map<TenantId, BrokenRule[]>()
-  const seen = nothingSeen()
-  let characters = 0
-  let work = 0
-  let lookedAt = 0
-  for (; lookedAt < tenants.length && characters < CHARACTERS_MAX && work < WORK_MAX; lookedAt += AT_A_TIME)
-    await Promise.all(
-      tenants.slice(lookedAt, lookedAt + AT_A_TIME).map(async ({ tenantId }) => {
-        const read = await layersOf(deps, tenantId, change, seen)
-        characters += read?.characters ?? 0
-        if (!read) return
-        const { alters, breaks, work: spent } = effectOf(read, change)
-        work += spent
-        if (alters) altered.add(tenantId)
-        if (breaks.length > 0) breaking.set(tenantId, breaks)
-      }),
-    )
-  return { altered, breaking, lookedAt: Math.min(lookedAt, tenants.length) }
-}
+/** Tenants, and what of the rules does not hold for their readers: the first of them. */
+const showBreaking = (breaking: ReadonlyMap<TenantId, readonly BrokenRule[]>): JsonObject => ({
+  tenants: breaking.size,
+  examples: [...breaking].slice(0, TOLD_MAX).map(([tenantId, rules]) => ({
+    tenantId,
+    rules: rules.map(({ scope, rule: { id, description }, keys }) => ({
+      scope: scope as string,
+      id,
+      description,
+      keys: [...keys],
+    })),
+  })),
+})
 
 const tenantsOf = async (deps: Deps, change: Change): Promise<JsonObject> => {
   const { scope, changeId } = change.content
-  const tier = layerOf(scope) === "tier" ? parseTier(scope.slice("~tier.".length)) : null
-  const found = await listTenants(deps.system, { limit: TENANTS_MAX + 1, ...(tier ? { tier } : {}) })
-  const { altered, breaking, lookedAt } = await alteredAmong(deps, change, found.slice(0, TENANTS_MAX))
-  const tenants = found.slice(0, lookedAt)
+  const altered = new Set<TenantId>()
+  const breaking = new Map<TenantId, BrokenRule[]>()
+  const looked = await lookAtHeirs(deps, scope, questionOf(change), ({ tenantId }, layers) => {
+    const { alters, breaks, work } = effectOf(layers, change)
+    if (alters) altered.add(tenantId)
+    if (breaks.length > 0) breaking.set(tenantId, breaks)
+    return work
+  })
+  const { tenants, truncated } = looked
   return {
     of: "tenants",
-    lookedAt,
-    truncated: found.length > lookedAt,
+    lookedAt: tenants.length,
+    truncated,
     alters: altered.size > 0,
-    breaking: {
-      tenants: breaking.size,
-      examples: [...breaking].slice(0, TOLD_MAX).map(([tenantId, rules]) => ({
-        tenantId,
-        rules: rules.map(({ scope, rule: { id, description }, keys }) => ({
-          scope: scope as string,
-          id,
-          description,
-          keys: [...keys],
-        })),
-      })),
-    },
+    breaking: showBreaking(breaking),
     steps: reachesOf(change).map((reach) => {
       const { step, weightBp, tiers, tenants: named } = reach
       const audience = { tiers, tenants: named, excluded: [] } as never
@@ -245,4 +175,20 @@ export const audienceOf = async (
 ): Promise<JsonObject> => {
   const { scope } = change.content
   return isTenant(scope) ? await subjectsOf(deps, change, scope, subjects) : await tenantsOf(deps, change)
+}
+
+/** The tenants that inherit from the scope for whose readers one of the rules does not hold now. */
+export const heirsBreaking = async (
+  deps: Deps,
+  { scope, environment }: Target,
+  rules: readonly ScopedRule[],
+): Promise<JsonObject> => {
+  const breaking = new Map<TenantId, BrokenRule[]>()
+  const question = { environment, keys: [], rulesOf: () => rules }
+  const { tenants, truncated } = await lookAtHeirs(deps, scope, question, ({ tenantId }, { layers }) => {
+    const { broken, work } = brokenOf(rules, mergeLayers(layers))
+    if (broken.length > 0) breaking.set(tenantId, broken)
+    return work
+  })
+  return { lookedAt: tenants.length, truncated, ...showBreaking(breaking) }
 }

@@ -1,18 +1,23 @@
 import { z } from "@hono/zod-openapi"
+import { may } from "../../core/access.ts"
 import type { Change } from "../../core/change/change.ts"
+import { keysOf } from "../../core/change/edits.ts"
 import type { StageStanding } from "../../core/change/stages.ts"
 import { standingOf } from "../../core/change/stages.ts"
 import { Refusal } from "../../core/errors.ts"
 import { isTenant } from "../../core/ids.ts"
 import type { Json, JsonObject } from "../../core/json.ts"
+import { rulesMissing } from "../../core/rule/missing.ts"
+import { readPolicies } from "../../db/queries/policies.ts"
 import { json, type Route, route } from "../http/route.ts"
+import { rulesOf } from "../platform/broken-rules.ts"
 import { neededChecker } from "../platform/flag-needs.ts"
 import { rehearse } from "../platform/mutate.ts"
 import { policyAfter } from "../platform/policies.ts"
 import { audienceOf } from "./audience.ts"
 import { PlanStep, PreviewBody } from "./change-shapes.ts"
 import type { ManageDeps } from "./deps.ts"
-import { askedBy, shownChange, submission } from "./submit.ts"
+import { type Asker, askedBy, shownChange, submission } from "./submit.ts"
 import { checkReplaced, targetOfBody, wantedOf } from "./wanted.ts"
 
 const Reached = z.object({
@@ -26,7 +31,13 @@ const Reached = z.object({
   }),
 })
 
-const Breaking = z
+export const Problem = z.object({
+  code: z.string(),
+  detail: z.string(),
+  errors: z.array(z.record(z.string(), z.unknown())),
+})
+
+export const Breaking = z
   .object({
     tenants: z.int(),
     examples: z.array(
@@ -50,9 +61,7 @@ const Breaking = z
 const PreviewShown = z
   .object({
     valid: z.boolean(),
-    problem: z
-      .object({ code: z.string(), detail: z.string(), errors: z.array(z.record(z.string(), z.unknown())) })
-      .nullable(),
+    problem: Problem.nullable(),
     change: z.record(z.string(), z.unknown()).nullable(),
     stages: z.array(
       z.object({
@@ -72,6 +81,23 @@ const PreviewShown = z
         steps: z.array(Reached),
       })
       .nullable(),
+    rulesMissing: z
+      .array(
+        z.object({
+          scope: z.string(),
+          id: z.string(),
+          description: z.string(),
+          keys: z.array(z.string()),
+          there: z
+            .enum(["none", "other"])
+            .openapi({ description: "`other`: one of that id that says another" }),
+        }),
+      )
+      .optional()
+      .openapi({
+        description:
+          "Of a promotion: rules about what is promoted that are in force where it comes from, and not where it goes. They are not promoted with it",
+      }),
   })
   .openapi("Preview")
 
@@ -91,6 +117,32 @@ const showStage = ({ content }: Change, { role, required }: StageStanding): Json
   // The platform and the tiers have no roles of their own.
   mayApprove: isTenant(content.scope) ? [role] : ["platform_admin"],
 })
+
+/** What a promotion leaves behind, as far as whoever asks may read it. */
+const showMissing = async (
+  { db }: ManageDeps,
+  { principal }: Asker,
+  { content }: Change,
+): Promise<JsonObject> => {
+  const { scope, environment, promotedFrom, edits } = content
+  if (!promotedFrom) return {}
+  const source = { scope, environment: promotedFrom.environment }
+  if (!may(principal, "policy.read", source)) return {}
+  const [there, here] = await Promise.all([
+    readPolicies(db, scope, source.environment),
+    readPolicies(db, scope, environment),
+  ])
+  const missing = rulesMissing(rulesOf(there), rulesOf(here), keysOf(edits))
+  return {
+    rulesMissing: missing.map(({ scope, rule: { id, description }, keys, there }) => ({
+      scope: scope as string,
+      id,
+      description,
+      keys: [...keys],
+      there,
+    })),
+  }
+}
 
 /** What a change would do, to whom and when, and whom it would need. */
 export const previewRoute = (deps: ManageDeps): Route =>
@@ -144,6 +196,7 @@ export const previewRoute = (deps: ManageDeps): Route =>
           decision.change,
           contexts.map(({ targetingKey }) => targetingKey),
         ),
+        ...(await showMissing(deps, asker, decision.change)),
       })
     },
   })

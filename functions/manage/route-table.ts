@@ -97,6 +97,7 @@ const ROUTE_TABLE: readonly { group: GroupName; names: readonly string[] }[] = [
       "DELETE /api/v1/tenants/{tenantId}/environments/{environment}/policy",
       "GET /api/v1/tenants/{tenantId}/environments/{environment}/rules",
       "PUT /api/v1/tenants/{tenantId}/environments/{environment}/rules",
+      "POST /api/v1/tenants/{tenantId}/environments/{environment}/rules/check",
       "POST /api/v1/tenants/{tenantId}/environments/{environment}/rollback",
       "GET /api/v1/tenants/{tenantId}/environments/{environment}/releases",
     ],

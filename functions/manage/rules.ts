@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi"
 import { POLICY_KEY } from "../../core/change/policy.ts"
 import type { LayerPolicy } from "../../core/change/scope-state.ts"
 import type { Json, JsonObject } from "../../core/json.ts"
+import type { Rule } from "../../core/rule/rule.ts"
 import { parseRules } from "../../core/rule/rule-document.ts"
 import { readPolicies } from "../../db/queries/policies.ts"
 import { json, type Route, route } from "../http/route.ts"
@@ -12,14 +13,14 @@ import { ChangeShown } from "./change-shapes.ts"
 import type { ManageDeps } from "./deps.ts"
 import { targetOfPath } from "./parse.ts"
 import { checkThere, expected, ownOf } from "./policy.ts"
-import { Rule } from "./policy-shapes.ts"
+import { Rule as RuleShown } from "./policy-shapes.ts"
 import { Affected, AnyJson, Comment, EnvironmentPath, Stale } from "./shapes.ts"
 import { etagOf, showAffected, type Target } from "./show.ts"
 import { accepted, submit } from "./submit.ts"
 
-const PATH = "/api/v1/tenants/{tenantId}/environments/{environment}/rules"
+export const RULES_PATH = "/api/v1/tenants/{tenantId}/environments/{environment}/rules"
 
-const RulesBody = z
+export const RulesBody = z
   .strictObject({
     rules: AnyJson.openapi({ type: "array", items: { $ref: "#/components/schemas/Rule" } } as never),
     comment: Comment.optional(),
@@ -39,10 +40,10 @@ const RulesShown = z
   .object({
     tenantId: z.string(),
     environment: z.string(),
-    rules: z.array(Rule.extend({ scope: z.string() })).openapi({
+    rules: z.array(RuleShown.extend({ scope: z.string() })).openapi({
       description: "Those in force, of every layer, farthest first",
     }),
-    own: z.array(Rule).openapi({ description: "Of this scope: what a PUT replaces" }),
+    own: z.array(RuleShown).openapi({ description: "Of this scope: what a PUT replaces" }),
     version: z
       .int()
       .openapi({ description: "Of this scope's policy, which they are a part of; 0: none. The ETag" }),
@@ -73,7 +74,7 @@ const shown = (target: Target, layers: readonly LayerPolicy[]): JsonObject => {
 const getRoute = (deps: ManageDeps): Route =>
   route({
     method: "get",
-    path: PATH,
+    path: RULES_PATH,
     operationId: "getRules",
     tag: "Policies",
     summary: "What has to hold between the configs of an environment, and what of that does not hold now",
@@ -84,14 +85,16 @@ const getRoute = (deps: ManageDeps): Route =>
     run: async ({ scope, environment }) => {
       const target = { scope: scope!, environment: environment! }
       const layers = await readPolicies(deps.db, target.scope, target.environment)
-      const broken = (await brokenNow(deps, target, layers)).map(({ scope, rule, keys, failure, arms }) => ({
-        scope,
-        id: rule.id,
-        description: rule.description,
-        keys,
-        ...(failure === undefined ? {} : { failure }),
-        arms,
-      }))
+      const broken = (await brokenNow(deps, target, rulesOf(layers))).map(
+        ({ scope, rule, keys, failure, arms }) => ({
+          scope,
+          id: rule.id,
+          description: rule.description,
+          keys,
+          ...(failure === undefined ? {} : { failure }),
+          arms,
+        }),
+      )
       return json(
         200,
         { ...shown(target, layers), broken: plain(broken) },
@@ -99,6 +102,17 @@ const getRoute = (deps: ManageDeps): Route =>
       )
     },
   })
+
+/** Throws RULE_INVALID. */
+export const rulesNamed = ({ rules }: z.output<typeof RulesBody>): readonly Rule[] =>
+  parseRules(rules as Json)
+
+/** What replaces the scope's own rules by these. */
+export const rulesEdit = (rules: readonly Rule[]) => ({
+  key: POLICY_KEY,
+  value: plain({ rules }),
+  part: "rules" as const,
+})
 
 const reply = (deps: ManageDeps, target: Target) => (decided: Decided) => {
   if (decided.change?.status.state !== "live") return accepted(deps, decided)
@@ -115,7 +129,7 @@ const reply = (deps: ManageDeps, target: Target) => (decided: Decided) => {
 const putRoute = (deps: ManageDeps): Route =>
   route({
     method: "put",
-    path: PATH,
+    path: RULES_PATH,
     operationId: "setRules",
     tag: "Policies",
     summary: "Say which rules this scope adds to those of the layers it stands on, in full",
@@ -127,9 +141,7 @@ const putRoute = (deps: ManageDeps): Route =>
     run: async ({ body, scope, environment, ifMatch, ...asker }) => {
       const target = { scope: scope!, environment: environment! }
       const { mustBe, ...version } = expected(ifMatch)
-      const value = plain({ rules: parseRules(body.rules as Json) })
-      const edit = { key: POLICY_KEY, value, part: "rules" as const, ...version }
-      const wanted = { edits: [edit], comment: body.comment }
+      const wanted = { edits: [{ ...rulesEdit(rulesNamed(body)), ...version }], comment: body.comment }
       return await submit(deps, asker, target, wanted, reply(deps, target), checkThere(target, { mustBe }))
     },
   })

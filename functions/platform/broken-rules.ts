@@ -10,13 +10,12 @@ import type { Target } from "./stable.ts"
 export const rulesOf = (layers: readonly LayerPolicy[]): ScopedRule[] =>
   layers.flatMap(({ scope, document }) => (document.rules ?? []).map((rule) => ({ scope, rule })))
 
-/** The rules that do not hold for readers of the scope as it is now, and on which arms. */
+/** Those of the rules that do not hold for readers of the scope as it is now, and on which arms. */
 export const brokenNow = async (
   deps: { db: Runner },
   target: Target,
-  layers: readonly LayerPolicy[],
+  rules: readonly ScopedRule[],
 ): Promise<(BrokenRule & { arms: Arm[] })[]> => {
-  const rules = rulesOf(layers)
   if (rules.length === 0) return []
   const keys = [...new Set(rules.flatMap(({ rule }) => keysOfRule(rule)))]
   const broken = new Map<Rule, BrokenRule & { arms: Arm[] }>()

@@ -27,7 +27,11 @@ export class Rollout extends Construct {
       retention: settings.logRetention,
       removalPolicy: settings.removalPolicy,
     })
-    const role = new Role(this, "Role", { assumedBy: new ServicePrincipal("states.amazonaws.com") })
+    // Nobody else's state machine may have Step Functions take it on.
+    const stepFunctions = new ServicePrincipal("states.amazonaws.com", {
+      conditions: { StringEquals: { "aws:SourceAccount": stack.account } },
+    })
+    const role = new Role(this, "Role", { assumedBy: stepFunctions })
     role.addToPolicy(
       new PolicyStatement({ actions: ["lambda:InvokeFunction"], resources: [advance.functionArn] }),
     )

@@ -1,3 +1,4 @@
+import { failed } from "../../core/flag/flag.ts"
 import type { Json } from "../../core/json.ts"
 import { isFinal, pauseAfter } from "./failures.ts"
 import { type Link, linkOf } from "./link.ts"
@@ -13,12 +14,7 @@ import type { Client, Context, Evaluation, HotswapEvents, HotswapOptions, Snapsh
 const FAILURES_TO_STALE = 3
 const READY_MS = 30_000
 
-const NOT_READY: Evaluation = Object.freeze({
-  reason: "ERROR",
-  errorCode: "GENERAL",
-  errorMessage: "There is nothing to serve yet.",
-  metadata: Object.freeze({}),
-})
+const NOT_READY = failed("GENERAL", "There is nothing to serve yet.")
 
 /** One tenant × environment, whole, in memory. Starts when it is made. */
 export class HotswapClient implements Client {
@@ -302,6 +298,6 @@ export class HotswapClient implements Client {
   }
 
   #emit<Of extends keyof HotswapEvents>(name: Of, event: HotswapEvents[Of]): void {
-    for (const thrown of this.#listeners.tell(name, event)) if (name !== "error") this.#fail(thrown)
+    this.#listeners.tell(name, event, (thrown) => name !== "error" && this.#fail(thrown))
   }
 }

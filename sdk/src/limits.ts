@@ -1,3 +1,5 @@
+import { traceHeader } from "./trace.ts"
+
 export interface LimitsClientOptions {
   /** Of the service. */
   url: string
@@ -7,6 +9,8 @@ export interface LimitsClientOptions {
   environment?: string
   /** How long an answer may take before a request goes on without one. Default 500. */
   timeoutMs?: number
+  /** The `traceparent` of the running request: asking is part of its trace. */
+  traceparent?: () => string | undefined
   fetch?: typeof fetch
 }
 
@@ -83,13 +87,17 @@ export class LimitsClient {
   }
 
   async #answer(what: string, tenantId: string, action: string, amount: number): Promise<LimitDecision> {
-    const { url, token, environment, timeoutMs = 500 } = this.#options
+    const { url, token, environment, timeoutMs = 500, traceparent } = this.#options
     const path = `/api/v1/tenants/${encodeURIComponent(tenantId)}/limits/${encodeURIComponent(action)}/${what}`
     const query = environment === undefined ? "" : `?environment=${encodeURIComponent(environment)}`
     const send = this.#fetch
     const answer = await send(`${url.replace(/\/+$/, "")}${path}${query}`, {
       method: "POST",
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      headers: {
+        authorization: `Bearer ${token}`,
+        "content-type": "application/json",
+        ...traceHeader(traceparent),
+      },
       body: JSON.stringify({ amount }),
       signal: AbortSignal.timeout(timeoutMs),
     })

@@ -3,29 +3,27 @@ import type { HotswapEvents } from "./types.ts"
 type Name = keyof HotswapEvents
 type Listener<Of extends Name> = (event: HotswapEvents[Of]) => void
 
+const NAMES: readonly Name[] = ["stale", "changed", "error", "ready"]
+
 /** Who wants to hear of what. */
 export class Listeners {
-  readonly #of: { [Of in Name]: Set<Listener<Of>> } = {
-    ready: new Set(),
-    changed: new Set(),
-    stale: new Set(),
-    error: new Set(),
-  }
+  readonly #of: { [Of in Name]?: Set<(event: never) => void> } = {}
 
+  /** Throws TypeError for what is no event. */
   add<Of extends Name>(name: Of, listener: Listener<Of>): () => void {
-    this.#of[name].add(listener)
-    return () => void this.#of[name].delete(listener)
+    if (!NAMES.includes(name)) throw new TypeError(`${name} is none of ${NAMES}.`)
+    this.#of[name] ??= new Set()
+    const listeners = this.#of[name].add(listener)
+    return () => void listeners.delete(listener)
   }
 
-  /** Everybody hears of it, whatever the others throw; what they threw comes back. */
-  tell<Of extends Name>(name: Of, event: HotswapEvents[Of]): unknown[] {
-    const thrown: unknown[] = []
-    for (const listener of [...this.#of[name]])
+  /** Everybody hears of it, whatever the others throw; `failed` is told that. */
+  tell<Of extends Name>(name: Of, event: HotswapEvents[Of], failed: (thrown: unknown) => void): void {
+    for (const listener of [...(this.#of[name] ?? [])])
       try {
-        listener(event)
-      } catch (error) {
-        thrown.push(error)
+        ;(listener as Listener<Of>)(event)
+      } catch (thrown) {
+        failed(thrown)
       }
-    return thrown
   }
 }

@@ -33,10 +33,8 @@ export interface Held {
 
 /** Nobody who is handed a value can alter it for the others. */
 const frozen = (value: Json): Json => {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value)
-    for (const member of Object.values(value)) frozen(member)
-  }
+  // What is no object is frozen as it is.
+  if (!Object.isFrozen(value)) for (const member of Object.values(Object.freeze(value)!)) frozen(member)
   return value
 }
 

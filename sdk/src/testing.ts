@@ -4,8 +4,11 @@ import type { Definition } from "../../core/flag/flags.ts"
 import { rules } from "../../core/flag/rules.ts"
 import { parseConfigKey, parseTenantId } from "../../core/ids.ts"
 import { parseJson } from "../../core/json.ts"
+import type { EventType } from "../../core/usage/event.ts"
 import { TenantContext, type TenantContextFields } from "./context.ts"
+import type { EventFields, TrackOptions } from "./event-types.ts"
 import type { LimitDecision } from "./limits.ts"
+import { Listeners } from "./listeners.ts"
 import { changesOf, type Held, hold, viewFor } from "./snapshot.ts"
 import { TenantUnknownError } from "./tenants.ts"
 import type { Client, Context, Evaluation, HotswapEvents, Json, View } from "./types.ts"
@@ -35,7 +38,7 @@ export class TestClient implements Client {
   readonly isReady = true
   /** What the application reported of the requests that it served. */
   readonly reports: { view: View; ok: boolean; latencyMs?: number }[] = []
-  readonly #listeners = new Map<Name, Set<(event: never) => void>>()
+  readonly #listeners = new Listeners()
   #held: Held
 
   constructor(tenantId: string, environment: string, values: TestValues = {}) {
@@ -96,15 +99,14 @@ export class TestClient implements Client {
   }
 
   on<Of extends Name>(name: Of, listener: (event: HotswapEvents[Of]) => void): () => void {
-    const listeners = this.#listeners.get(name) ?? new Set()
-    this.#listeners.set(name, listeners.add(listener))
-    return () => void listeners.delete(listener)
+    return this.#listeners.add(name, listener)
   }
 
   /** Tells listeners what a client tells them: for a test of what an application does when the service is gone. */
   emit<Of extends Name>(name: Of, event: HotswapEvents[Of]): void {
-    for (const listener of this.#listeners.get(name) ?? [])
-      (listener as (event: HotswapEvents[Of]) => void)(event)
+    this.#listeners.tell(name, event, (thrown) => {
+      throw thrown
+    })
   }
 
   close(): Promise<void> {
@@ -180,6 +182,38 @@ export class TestTenants {
   async close(): Promise<void> {
     this.#clients.clear()
   }
+}
+
+/** An event that was tracked. */
+export interface TrackedEvent extends TrackOptions {
+  tenantId: string
+  type: EventType
+  data: unknown
+}
+
+/** Events in memory, in place of an `EventsClient`. */
+export class TestEvents {
+  readonly tracked: TrackedEvent[] = []
+  readonly #tenantId: string | undefined
+
+  /** `tenantId`: of what is tracked outside of any tenant context. */
+  constructor({ tenantId }: { tenantId?: string } = {}) {
+    this.#tenantId = tenantId
+  }
+
+  /** Throws where nobody could be told, as a client would drop it: of no tenant, or no JSON. */
+  track<Type extends EventType>(type: Type, data: EventFields[Type], options: TrackOptions = {}): void {
+    const tenantId = options.tenantId ?? TenantContext.find()?.tenantId ?? this.#tenantId
+    if (tenantId === undefined)
+      throw new Error("No tenant is named, and no tenant's request is running here.")
+    this.tracked.push({ ...options, tenantId, type, data: JSON.parse(JSON.stringify(data)) })
+  }
+
+  async flush(): Promise<boolean> {
+    return true
+  }
+
+  async close(): Promise<void> {}
 }
 
 /** Limits in memory, in place of a `LimitsClient`: so many of each action for each tenant, until the test says otherwise. */

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import type { ChangeId } from "../../core/ids.ts"
 import { traceOfChange } from "../../core/trace/change-trace.ts"
+import { EventsClient } from "../../sdk/src/events.ts"
+import { LimitsClient } from "../../sdk/src/limits.ts"
 import { type RunningHotswap, removeHome, startHotswap, temporaryHome } from "../support/hotswap.ts"
 import { type SpanReceiver, startSpanReceiver, type ToldSpan } from "../support/span-receiver.ts"
 
@@ -43,6 +45,12 @@ const SUBMITTING = traceOf("b")
 const APPROVING = traceOf("c")
 const REPORTING = traceOf("d")
 const UNSAMPLED = traceOf("e", "00")
+const TELLING = traceOf("f")
+const COUNTING = traceOf("9")
+/** As an application says what it is doing. */
+const traceparentOf = ({ headers }: ReturnType<typeof traceOf>) => ({
+  traceparent: () => headers.traceparent,
+})
 
 /** A canary that a manager approves, that goes on by the clock, and that what its readers report takes back. */
 const story = async (): Promise<void> => {
@@ -143,6 +151,36 @@ describe("a request's trace", () => {
         parentSpanId: change.spanId,
         attributes: { "db.system.name": "postgresql", "db.operation.name": "SELECT" },
       })
+  })
+
+  test("begins in the application that tells or asks by the SDK, and leads to where that is kept", async () => {
+    const events = new EventsClient({ url: hotswap.url, token, tenantId: "acme", ...traceparentOf(TELLING) })
+    events.track("user_login", { userId: SENTINEL })
+    expect(await events.flush(20_000)).toBe(true)
+    await events.close()
+    const limits = new LimitsClient({
+      url: hotswap.url,
+      token,
+      timeoutMs: 20_000,
+      ...traceparentOf(COUNTING),
+    })
+    expect((await limits.consume("acme", "command")).kind).toBe("allowed")
+    for (const [{ traceId }, digit, name, system] of [
+      [TELLING, "f", "POST /api/v1/events", "postgresql"],
+      [COUNTING, "9", "POST /api/v1/tenants/{tenantId}/limits/{action}/consume", "redis"],
+    ] as const) {
+      const served = await told(traceId, name)
+      const received = () =>
+        spansIn(traceId).filter(
+          ({ kind, parentSpanId }) => kind === SERVER && parentSpanId === digit.repeat(16),
+        )
+      await expect.poll(received, PATIENTLY).toMatchObject([{ service: "hotswap-edge" }])
+      const kept = () =>
+        spansIn(traceId).filter(
+          ({ service, attributes }) => service === served.service && attributes["db.system.name"] === system,
+        )
+      await expect.poll(kept, PATIENTLY).not.toEqual([])
+    }
   })
 
   test("of a read names its template and tenant, at the edge and where that has to ask", async () => {

@@ -28,6 +28,14 @@ const SCHEMAS: readonly ((many: number) => unknown)[] = [
 
 const value = (bytes: number): unknown => "v".repeat(bytes)
 
+const heavyRules = (chance: Chance) => ({
+  rules: times(chance.one([90, 100, 101]), (i) => ({
+    id: `rule.${i}`,
+    description: "Of as many configs as may be.",
+    forbid: { missing: times(chance.one([20, 50]), (k) => `many.${k}`) },
+  })),
+})
+
 /** A body that costs as much as one can, for the operations that take one. */
 export const HEAVY: Readonly<Record<string, (body: Record<string, unknown>, chance: Chance) => unknown>> = {
   submitChange: ({ tenantId, environment }, chance) => {
@@ -72,13 +80,8 @@ export const HEAVY: Readonly<Record<string, (body: Record<string, unknown>, chan
     })),
     snsTopics: times(20, (i) => `arn:aws:sns:eu-central-1:123456789012:alarms-${i}`),
   }),
-  setRules: (_body, chance) => ({
-    rules: times(chance.one([90, 100, 101]), (i) => ({
-      id: `rule.${i}`,
-      description: "Of as many configs as may be.",
-      forbid: { missing: times(chance.one([20, 50]), (k) => `many.${k}`) },
-    })),
-  }),
+  setRules: (_body, chance) => heavyRules(chance),
+  checkRules: (_body, chance) => heavyRules(chance),
   signalEnvironment: () => ({
     version: "4",
     alerts: times(1_000, (i) => ({

@@ -134,7 +134,7 @@ const serviceOf = (stage: Stage): Record<string, string[]> => {
     // By the role of who alters the database's shape, nothing else can be reached: what it is told is in its settings.
     MigrateRole: own("Migrate", stage),
     RolloutRole: [
-      "taken on by states.amazonaws.com",
+      "taken on by states.amazonaws.com if aws:SourceAccount is {accountid}",
       "lambda:InvokeFunction on {AdvanceFunction}",
       ...each("*", "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery"),
       ...each("*", "logs:DeleteLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy"),

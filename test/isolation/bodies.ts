@@ -51,6 +51,11 @@ const contexts: readonly BodyFill[] = [
   ),
 ]
 
+const rules: readonly BodyFill[] = [
+  () => ({ rules: [{ id: "probe", description: "probe", require: { "!": [{ var: "limit" }] } }] }),
+  ({ slug }) => ({ rules: [], tenantId: slug }),
+]
+
 /** For every operation with a body, what it is sent. One that is not here has no case, and that is a failure. */
 export const BODIES: Readonly<Record<string, readonly BodyFill[]>> = {
   createBackup: [() => ({}), ({ slug }) => ({ tenantId: slug })],
@@ -159,7 +164,10 @@ export const BODIES: Readonly<Record<string, readonly BodyFill[]>> = {
   resumeChange: comments,
   advanceChange: [() => ({}), () => ({ step: 0 })],
   abortChange: comments,
-  commentOnChange: [(_others, own) => ({ text: sentinelOf(own.slug) })],
+  commentOnChange: [
+    (_others, own) => ({ comment: sentinelOf(own.slug) }),
+    (_others, own) => ({ text: sentinelOf(own.slug) }),
+  ],
   approveChange: [...comments, ({ contentHash }) => ({ contentHash })],
   rejectChange: comments,
   withdrawApproval: comments,
@@ -174,10 +182,8 @@ export const BODIES: Readonly<Record<string, readonly BodyFill[]>> = {
     }),
   ],
   setPolicy: [() => ({ stages: 1 }), ({ slug }) => ({ tenantId: slug })],
-  setRules: [
-    () => ({ rules: [{ id: "probe", description: "probe", require: { "!": [{ var: "limit" }] } }] }),
-    ({ slug }) => ({ rules: [], tenantId: slug }),
-  ],
+  setRules: rules,
+  checkRules: rules,
   rollBackEnvironment: [({ release }) => ({ toRelease: release }), () => ({ asOf: "2001-01-01T00:00:00Z" })],
   setAuditRetention: [() => ({ days: 365 }), ({ slug }) => ({ days: 365, tenantId: slug })],
   rotateKeys: [() => ({}), ({ slug }) => ({ tenantId: slug })],

@@ -199,6 +199,10 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
       rules: count % 2 === 0 ? [] : [{ id: `r${count}`, description: "hers", require: { var: "limit" } }],
     },
   }),
+  checkRules: ({ tenantId }) =>
+    post(environmentPath(tenantId, "rules/check"), {
+      rules: [{ id: "hers", description: "hers", require: { var: "limit" } }],
+    }),
   inheritPolicy: ({ tenantId }) => ({ method: "DELETE", path: environmentPath(tenantId, "policy") }),
   issueToken: (mallory) => {
     const { tenantId } = mallory

@@ -231,6 +231,61 @@ describe("against the service", () => {
     })
   })
 
+  test("rules are checked, set, read and promoted as files, and what the policy asks of that is told", async () => {
+    const rule = (id: string, max: number) => ({
+      id,
+      description: `At most ${max}.`,
+      require: { "<=": [{ var: "rows.max" }, max] },
+    })
+    await writeFile(at("values.env"), "rows.max=7\n")
+    for (const environment of ["QA", "Development"])
+      expect(await cli("import", "acme", at("values.env"), "--environment", environment)).toMatchObject({
+        code: 0,
+      })
+    await writeFile(at("rules.json"), JSON.stringify([rule("loose", 9), rule("tight", 5)]))
+    const there = ["--environment", "QA"]
+    const checked = await cli("rules", "check", "acme", at("rules.json"), ...there)
+    expect([checked.code, checked.out.split("\n")]).toEqual([
+      1,
+      [
+        "rule   now               about",
+        "loose  holds             rows.max",
+        "tight  broken on stable  rows.max",
+      ],
+    ])
+    expect(checked.noted).toBe("hotswap: RULE_BROKEN: It would break a rule: tight.")
+    expect(await cli("rules", "set", "acme", at("rules.json"), ...there)).toMatchObject({ code: 1, out: "" })
+    expect(await cli("rules", "get", "acme", ...there)).toMatchObject({ out: '{\n  "rules": []\n}' })
+    await writeFile(at("rules.yaml"), JSON.stringify({ rules: [rule("loose", 9)] }))
+    expect(await cli("rules", "check", "acme", at("rules.yaml"), ...there)).toMatchObject({ code: 0 })
+    expect(await cli("rules", "set", "acme", at("rules.yaml"), ...there)).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^acme:chg_/),
+    })
+    expect(await cli("rules", "get", "acme", ...there, "--out", at("got.yaml"))).toMatchObject({ code: 0 })
+    for (const did of ["check", "set"])
+      expect(await cli("rules", did, "acme", at("got.yaml"), ...there)).toMatchObject({ code: 0 })
+    const promote = (...rest: string[]) => cli("rules", "promote", "acme", ...rest)
+    const ownIn = async (environment: string) =>
+      (await hotswap.call<{ own: object[] }>("GET", `/api/v1/tenants/acme/environments/${environment}/rules`))
+        .body.own
+    const toDevelopment = ["--from", "QA", "--to-environment", "Development"]
+    expect(await promote(...toDevelopment, "--dry-run")).toMatchObject({ code: 0, noted: "" })
+    expect(await ownIn("Development")).toEqual([])
+    expect(await promote(...toDevelopment)).toMatchObject({ code: 0 })
+    expect(await ownIn("Development")).toEqual([rule("loose", 9)])
+    const toProduction = ["--from", "QA", "--to-environment", "Production", "--comment", "as in QA"]
+    expect((await promote(...toProduction)).noted).toContain("waits for the approval of: engineer, manager")
+    expect(await promote("--from", "Staging", "--to-environment", "QA")).toMatchObject({
+      code: 1,
+      noted: "hotswap: acme has no rules of its own in Staging",
+    })
+    await writeFile(at("wrong.json"), "{}")
+    expect(await cli("rules", "set", "acme", at("wrong.json"), ...there)).toMatchObject({ code: 2 })
+    const gone = await cli("rules", "check", "~platform", at("rules.json"), ...there)
+    expect([gone.code, gone.out.split("\n").at(-1)]).toEqual([0, "does not hold at 1 of 1 tenants: acme"])
+  })
+
   test("where the policy asks for approval the change is filed and says for whom it waits, and nothing is read of it yet", async () => {
     await writeFile(
       at("live.json"),

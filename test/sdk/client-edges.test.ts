@@ -1,6 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest"
 import type { Snapshot } from "../../sdk/src/index.ts"
 import { Tenants } from "../../sdk/src/tenants.ts"
+import { TestTenants } from "../../sdk/src/testing.ts"
 import { answerWith, connectTo, refusal, scriptService, snapshotOf } from "./scripted.ts"
 
 const open: { close(): Promise<void> }[] = []
@@ -39,6 +40,17 @@ test("where only the stream is refused a client is ready all the same, and so ar
   open.push(tenants)
   expect((await tenants.ready("acme")).get("k")).toBe(1)
 })
+
+test.each(["change", "constructor"])(
+  "who listens for %s, which is no event, is told which there are",
+  (name) => {
+    const { client } = connectTo(scriptService({}), { stream: false })
+    open.push(client)
+    const listen = () => client.on(name as "changed", () => {})
+    expect(listen).toThrow(`${name} is none of stale,changed,error,ready.`)
+    expect(() => new TestTenants().add("acme").on(name as "changed", () => {})).toThrow(TypeError)
+  },
+)
 
 test("who waits for a client that is closed already is told at once", async () => {
   vi.useFakeTimers()

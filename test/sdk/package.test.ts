@@ -92,6 +92,20 @@ test("the five minutes of docs/sdk.md work as written", async () => {
   expect([stdout, stderr]).toEqual(["hello true\n", ""])
 })
 
+test("events are told by the block of docs/events.md, as written", async () => {
+  const [, code = ""] =
+    /test\/sdk\/package.test.ts -->\n```js\n(.*?)```/s.exec(
+      await readFile(join(ROOT, "docs/events.md"), "utf8"),
+    ) ?? []
+  const issued = await hotswap.call<{ token: string }>("POST", "/api/v1/tenants/acme-corp/tokens", {
+    body: { subject: "events", roles: ["reader"], environment: "QA" },
+  })
+  await writeFile(join(application, "events.js"), code)
+  const env = { PATH: process.env.PATH, HOTSWAP: hotswap.url, READER: issued.body.token }
+  const { stdout, stderr } = await run(NODE, ["events.js"], { cwd: application, env })
+  expect([stdout.split("\n").slice(0, 3), stderr]).toEqual([["{", "  waiting: 0,", "  told: 2,"], ""])
+})
+
 test("the core entry is small, and imports nothing but parts of itself, when they are needed", async () => {
   const built = await Promise.all(["index.js", ...LATER].map((name) => readFile(installed(`dist/${name}`))))
   const sizes = built.map((file) => gzipSync(file, { level: 9 }).length)

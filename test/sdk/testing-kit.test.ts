@@ -4,9 +4,10 @@ import { join } from "node:path"
 import { OpenFeature } from "@openfeature/server-sdk"
 import { afterEach, describe, expect, test, vi } from "vitest"
 import { TenantConfigService, TenantContext, TenantFeatureFlagService } from "../../sdk/src/context.ts"
+import type { EventsClient } from "../../sdk/src/events.ts"
 import { HotswapProvider } from "../../sdk/src/providers/server.ts"
 import { TenantUnknownError } from "../../sdk/src/tenants.ts"
-import { TestLimits, TestTenants } from "../../sdk/src/testing.ts"
+import { TestEvents, TestLimits, TestTenants } from "../../sdk/src/testing.ts"
 
 const configs = new TenantConfigService()
 const flags = new TenantFeatureFlagService()
@@ -149,6 +150,17 @@ describe("the test kit", () => {
     tenants.add("absent", { configs: { colour: "black" } })
     expect((await tenants.ready("absent")).get("colour")).toBe("black")
     expect(() => tenants.add("absent")).toThrow("already")
+  })
+
+  test("keeps the events that were tracked, as they were, and fails a test for one that is nobody's", () => {
+    const events: Pick<EventsClient, "track" | "flush" | "close"> & TestEvents = new TestEvents()
+    const data = { userId: "ann" }
+    new TestTenants(DOCUMENT).run("acme", () => events.track("user_login", data, { id: "1" }))
+    data.userId = "bob"
+    expect(events.tracked).toEqual([
+      { tenantId: "acme", type: "user_login", data: { userId: "ann" }, id: "1" },
+    ])
+    expect(() => events.track("user_login", data)).toThrow("No tenant")
   })
 
   test("counts limits for each tenant and action, until the test says that the window is over", async () => {

@@ -10,6 +10,7 @@ import { flagRoutes } from "../flags.ts"
 import { policyRoutes } from "../policy.ts"
 import { promoteRoute } from "../promote.ts"
 import { ruleRoutes } from "../rules.ts"
+import { checkRulesRoute } from "../rules-check.ts"
 import { secretRoute } from "../secret.ts"
 import { rotateKeysRoute } from "../secret-keys.ts"
 import { signalRoutes } from "../signals.ts"
@@ -29,5 +30,6 @@ export const routes = (deps: ManageDeps): Route[] => [
   ...signalRoutes(deps),
   ...policyRoutes(deps),
   ...ruleRoutes(deps),
+  checkRulesRoute(deps),
   ...environmentRoutes(deps),
 ]

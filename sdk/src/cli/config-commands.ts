@@ -136,7 +136,8 @@ const plan: Command = {
   },
 }
 
-const outcomeOf = ({ state, stages, waitingFor, weightBp, startAt }: Answer): string => {
+/** What has become of a change that was filed, in a few words. */
+export const outcomeOf = ({ state, stages, waitingFor, weightBp, startAt }: Answer): string => {
   switch (state) {
     case "live":
       return "is live"

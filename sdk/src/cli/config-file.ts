@@ -122,13 +122,34 @@ export const readConfigText = (text: string, format: Format, isPlain: boolean): 
 }
 
 /** `-` is standard input. Throws Failure. */
-export const readConfigFile = async (path: string, format: Format, isPlain: boolean): Promise<ConfigFile> => {
-  let text: string
+const readText = async (path: string): Promise<string> => {
   try {
-    text = path === "-" ? await textOf(process.stdin) : await readFile(path, "utf8")
+    return path === "-" ? await textOf(process.stdin) : await readFile(path, "utf8")
   } catch (error) {
     throw wrongUsage(`${path} cannot be read: ${(error as Error).message}`)
   }
+}
+
+/** A file that is one value, of JSON or YAML. Throws Failure. */
+export const readDocument = async (path: string, format: Format): Promise<Json> => {
+  if (format === "env") throw wrongUsage(`${path} has to be JSON or YAML`)
+  const text = await readText(path)
+  try {
+    return parsed(text, format)
+  } catch (error) {
+    throw wrongUsage(`${path}: ${(error as Error).message}`)
+  }
+}
+
+export const writeDocument = (value: unknown, format: Format): string => {
+  if (format === "env") throw wrongUsage("it has to be JSON or YAML")
+  if (format === "json") return `${JSON.stringify(value, null, 2)}\n`
+  return stringify(value, { version: "1.2", schema: "core", lineWidth: 0 })
+}
+
+/** Throws Failure. */
+export const readConfigFile = async (path: string, format: Format, isPlain: boolean): Promise<ConfigFile> => {
+  const text = await readText(path)
   try {
     return readConfigText(text, format, isPlain)
   } catch (error) {
@@ -138,8 +159,7 @@ export const readConfigFile = async (path: string, format: Format, isPlain: bool
 
 export const writeConfigText = ({ tenantId, environment, configs }: ConfigFile, format: Format): string => {
   const document = { tenantId, environment, configs: Object.fromEntries(configs) }
-  if (format === "json") return `${JSON.stringify(document, null, 2)}\n`
-  if (format === "yaml") return stringify(document, { version: "1.2", schema: "core", lineWidth: 0 })
+  if (format !== "env") return writeDocument(document, format)
   const values = [...configs].flatMap(([key, { value }]): [string, Json][] =>
     value === undefined ? [] : [[key, value]],
   )

@@ -5,12 +5,14 @@ import { Failure, oneLine, wrongUsage } from "./failure.ts"
 import { HAND_OVER_COMMANDS } from "./hand-over.ts"
 import { JOB_COMMANDS } from "./job-commands.ts"
 import { RESTORE_COMMANDS } from "./restore-commands.ts"
+import { RULE_COMMANDS } from "./rule-commands.ts"
 import { OUTSIDE, type Outside, serviceAt } from "./service.ts"
 import { progressLine, type Terminal } from "./terminal.ts"
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
   ...CONFIG_COMMANDS,
+  ...RULE_COMMANDS,
   ...BACKUP_COMMANDS,
   ...RESTORE_COMMANDS,
   ...HAND_OVER_COMMANDS,

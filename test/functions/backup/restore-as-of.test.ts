@@ -30,8 +30,13 @@ const now = async (): Promise<string> => {
 
 /** All that is stable in a tenant, the secret opened. */
 const stableOf = async (tenant: string): Promise<unknown> => {
-  const { call } = scene.world
+  // What is not answered is no content: a busy machine's 503 must not be taken for it.
   const told: Record<string, unknown> = {}
+  const call = async <Body = Record<string, unknown>>(method: string, path: string, statuses = [200]) => {
+    const answer = await scene.world.call<Body>(method, path)
+    expect(statuses, `${path}: ${answer.text}`).toContain(answer.status)
+    return answer
+  }
   for (const environment of ENVIRONMENTS) {
     const path = `/api/v1/configs?tenantId=${tenant}&environment=${environment}&limit=100`
     told[environment] = (await call("GET", path)).body.items
@@ -39,7 +44,7 @@ const stableOf = async (tenant: string): Promise<unknown> => {
       await call("GET", `/api/v1/tenants/${tenant}/environments/${environment}/policy`)
     ).body
   }
-  const { body } = await call("GET", `/api/v1/configs/${tenant}:Staging:pin/secret`)
+  const { body } = await call("GET", `/api/v1/configs/${tenant}:Staging:pin/secret`, [200, 404])
   told.secret = body.value ?? null
   const changes = await call<{ items: { changeId: string; state: string }[] }>(
     "GET",

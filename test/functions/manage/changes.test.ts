@@ -159,8 +159,17 @@ describe("a change", () => {
 
   test("is cancelled, commented on, and expires", async () => {
     const { changeId } = await submit("Production", [{ key: "dropped", value: 1 }])
-    const commented = await must(act(changeId, "comments", { text: "why?" }, acme.tokens.manager), 200)
+    const { manager } = acme.tokens
+    const commented = await must(act(changeId, "comments", { comment: "why?" }, manager), 200)
     expect(commented.body.comments).toMatchObject([{ subject: "manager@acme", text: "why?" }])
+    await must(act(changeId, "comments", { text: "as it was called at first" }, manager), 200)
+    for (const body of [{}, { comment: "why?", text: "why?" }, { comment: "" }]) {
+      const refused = await must(act(changeId, "comments", body, manager), 400)
+      expect(refused.body).toMatchObject({
+        code: "BODY_INVALID",
+        detail: expect.stringContaining("comment"),
+      })
+    }
     expect((await must(act(changeId, "cancel"), 200)).body).toMatchObject({
       state: "cancelled",
       reason: "cancelled",
