@@ -103,6 +103,9 @@ export const PERMISSIONS = {
   "backend.manage": ["tenant_admin"],
   /** Where only this network reaches, and whatever the platform has set. */
   "backend.vouch": ["platform_admin"],
+  /** What is made for a tenant in the operator's cluster, and of what. */
+  "provisioning.read": ["tenant_admin"],
+  "provisioning.manage": ["platform_admin"],
   "backend.check": ["engineer", "manager", "tenant_admin"],
   /** Of all that the tenant keeps there, whatever environment it came from. */
   "backend.query": ["viewer", "engineer", "manager", "compliance", "tenant_admin"],

@@ -169,6 +169,14 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, string>> = {
   BACKEND_FAILED: "A query may be repeated; whether a write has taken effect is not known.",
   BACKEND_TIMEOUT:
     "Ask for less, or raise the backend's `timeoutMs`; whether a write has taken effect is not known.",
+  PROVISIONING_NOT_FOUND: "POST /api/v1/tenants/{tenantId}/provisioning/apply begins one.",
+  PROVISIONING_STATE:
+    "GET /api/v1/tenants/{tenantId}/provisioning says how far it is; docs/provisioning.md what may be done then.",
+  PLAN_ALTERED: "Look at the plan as it is now, and apply it with its `digest`.",
+  MOVE_IMPOSSIBLE: "Apply the plan without `move`: the tenant has no metrics at another backend of its own.",
+  TEMPLATE_INVALID:
+    "Each entry of `errors` names a part of it and what it should be; docs/provisioning.md has the format.",
+  TEMPLATE_INCOMPLETE: "PUT /api/v1/provisioning-template with the platform's own backends under `shared`.",
   DATABASE_UNAVAILABLE:
     "It may or may not have happened; repeated with the same Idempotency-Key, the answer says which.",
   DEADLINE_EXCEEDED:

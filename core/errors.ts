@@ -551,6 +551,30 @@ export const PROBLEMS = {
     status: 504,
     title: "The backend did not answer in time",
   },
+  PROVISIONING_NOT_FOUND: {
+    status: 404,
+    title: "Nothing was provisioned for the tenant",
+  },
+  PROVISIONING_STATE: {
+    status: 409,
+    title: "The provisioning is not at a point where that can be done",
+  },
+  PLAN_ALTERED: {
+    status: 409,
+    title: "The plan is not the one that was looked at",
+  },
+  MOVE_IMPOSSIBLE: {
+    status: 422,
+    title: "There is nothing that could be brought over",
+  },
+  TEMPLATE_INVALID: {
+    status: 422,
+    title: "The template for provisioning is not valid",
+  },
+  TEMPLATE_INCOMPLETE: {
+    status: 409,
+    title: "The template for provisioning lacks what the tier asks for",
+  },
   // us
   DATABASE_UNAVAILABLE: {
     status: 503,

@@ -15,6 +15,7 @@ import { composeRouter } from "../functions/platform/compose-router.ts"
 import { jsonLog, type Log } from "../functions/platform/log.ts"
 import { createRead } from "../functions/read/read.ts"
 import { createRelay } from "../functions/relay/relay.ts"
+import { createProvisioner } from "../functions/router/provisioner.ts"
 import { createRouter } from "../functions/router/router.ts"
 import { createWatch } from "../functions/router/watch.ts"
 import { builtConsole } from "./console.ts"
@@ -77,6 +78,7 @@ export const composeFunctions = (
     streams: true as const,
   }
   const watch = createWatch(platforms.router)
+  const provisioner = createProvisioner(platforms.router)
   const relay = createRelay(platforms.relay)
   const advance = createAdvance(platforms.advance)
   const notify = createNotify(platforms.notify)
@@ -100,6 +102,7 @@ export const composeFunctions = (
       { name: "notify", everyMs: NOTIFY_EVERY_MS, run: () => notify.sweep() },
       { name: "jobs", everyMs: JOBS_EVERY_MS, run: () => backup.runner.look() },
       { name: "deployments", everyMs: WATCH_EVERY_MS, run: () => watch.sweep() },
+      { name: "provisioning", everyMs: WATCH_EVERY_MS, run: () => provisioner.sweep() },
       { name: "usage", everyMs: USAGE_EVERY_MS, run: handOn },
       ...tasksOf(backup),
     ],

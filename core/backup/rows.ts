@@ -4,7 +4,7 @@ import type { Json, JsonObject } from "../json.ts"
 import { scanJson } from "../json-scan.ts"
 
 /** The number of the last migration. A test holds it to the folder of migrations. */
-export const SCHEMA_VERSION = 15
+export const SCHEMA_VERSION = 16
 
 /** The first that had archives. */
 const FIRST_SCHEMA_VERSION = 14

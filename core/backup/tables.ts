@@ -47,6 +47,7 @@ export const NOT_ARCHIVED: Readonly<Record<string, string>> = {
   gate_baselines: "what this deployment's readers usually report",
   erasures: "that a tenant was deleted here",
   deployment_states: "how a tenant's backends are from here, and which of them the platform vouches for here",
+  provisionings: "what is made for the tenant in this operator's cluster, and how far that is",
   jobs: "this deployment's work",
   backups: "which archives this deployment has",
   backup_schedules: "when this deployment makes them",

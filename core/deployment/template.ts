@@ -1,4 +1,5 @@
 import type { TenantId, Tier } from "../ids.ts"
+import { ownNamespace, sharedNamespace } from "../provisioning/names.ts"
 import type { Backend, BackendTls, Credentials, HealthCheck, Target } from "./deployments.ts"
 
 /** What a tier brings where a backend says nothing itself. */
@@ -22,11 +23,11 @@ const TIMEOUT_MS = 30_000
 
 /** By tier. A namespace to itself is what Enterprise buys; the others share one with their tier. */
 export const TEMPLATES: Readonly<Record<Tier, Template>> = {
-  Free: { targetsMax: 2, namespace: () => "hotswap-free", timeoutMs: TIMEOUT_MS, health: HEALTH },
-  Pro: { targetsMax: 4, namespace: () => "hotswap-pro", timeoutMs: TIMEOUT_MS, health: HEALTH },
+  Free: { targetsMax: 2, namespace: () => sharedNamespace("Free"), timeoutMs: TIMEOUT_MS, health: HEALTH },
+  Pro: { targetsMax: 4, namespace: () => sharedNamespace("Pro"), timeoutMs: TIMEOUT_MS, health: HEALTH },
   Enterprise: {
     targetsMax: 8,
-    namespace: (tenantId) => `hotswap-${tenantId}`.slice(0, 63),
+    namespace: ownNamespace,
     timeoutMs: TIMEOUT_MS,
     health: { ...HEALTH, unhealthyAfter: 1 },
   },

@@ -107,9 +107,10 @@ export const updateTenant = (
   audit: AuditBody,
   reply?: Remember<TenantRow>,
 ): Promise<TenantUpdated> =>
-  refusalsOf(withTenant(database, tenantId, (tx) => updateIn(tx, update, audit, reply)))
+  refusalsOf(withTenant(database, tenantId, (tx) => updateTenantIn(tx, update, audit, reply)))
 
-const updateIn = async (
+/** The same in a transaction of the tenant's. Throws {@link SecretTaken}. */
+export const updateTenantIn = async (
   tx: TenantTx,
   update: TenantUpdate,
   audit: AuditBody,
@@ -213,7 +214,7 @@ export const deleteTenant = (
   refusalsOf(
     withTenant(database, tenantId, async (tx): Promise<TenantUpdated> => {
       const patch = { status: "deleted" as const, externalIds: [] }
-      const updated = await updateIn(tx, { patch, environments }, audit, reply)
+      const updated = await updateTenantIn(tx, { patch, environments }, audit, reply)
       if (updated.kind !== "updated") return updated
       await forgetPlatformReplies(tx)
       await planErasure(tx, erasure, audit)

@@ -25,7 +25,7 @@ const isVouching = (principal: Principal, scope: TenantId): boolean =>
   may(principal, "backend.vouch", { scope, environment: null })
 
 /** Throws ADDRESS_FORBIDDEN for a target that nothing would be sent to. */
-const mustBeReachable = async (
+export const mustBeReachable = async (
   { settings }: ManageDeps,
   deployments: Deployments,
   names: readonly BackendName[],

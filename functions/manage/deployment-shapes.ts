@@ -22,7 +22,7 @@ const KeyPem = pem(
 )
 
 const Region = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "Use 1 to 40 of a-z, 0-9 and dashes.")
-const Target = z
+export const Target = z
   .strictObject({
     url: z
       .string()

@@ -4,6 +4,7 @@ import { type Attempts, createAttempts } from "./attempts.ts"
 import { type Basics, composeBasics, type Overrides } from "./compose.ts"
 import { type Clients, createClients } from "./deployments/clients.ts"
 import { composeKeys } from "./keys/compose-keys.ts"
+import type { Vault } from "./keys/vault.ts"
 import { upstashSender } from "./redis-upstash.ts"
 import { readSettings, type Settings } from "./settings.ts"
 import { createTokenUses, type TokenUses } from "./token-uses.ts"
@@ -28,6 +29,8 @@ export interface RouterPlatform extends Basics {
   attempts: Attempts
   tokenUses: TokenUses
   clients: Clients
+  /** Opens the credentials of backends. */
+  vault: Vault | undefined
   /** Where this process runs; `null`: nobody said. */
   region: string | null
   /** From 0 to 1, so that not all is looked at together. */
@@ -66,6 +69,7 @@ export const composeRouter = (
     attempts: createAttempts({ ...basics, send }),
     tokenUses: createTokenUses({ ...basics, send }),
     clients,
+    vault,
     region: settings.region ?? variables.AWS_REGION ?? null,
     chance: Math.random,
     close: async () => {

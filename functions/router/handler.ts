@@ -14,16 +14,27 @@ const EVERY_MS = 1_000
 const RUNS_MS = 55_000
 const SPARE_MS = 15_000
 
-/** Started each minute, it looks each second of it, and at once again while there is more. */
-const watchOn = async (context: InvocationContext): Promise<void> => {
-  const until = platform.clock.nowMs() + Math.min(RUNS_MS, context.getRemainingTimeInMillis() - SPARE_MS)
-  while (platform.clock.nowMs() < until) {
-    const looked = await watch.sweep().catch((error: unknown) => {
+interface Sweeping {
+  /** Returns how much there was. */
+  sweep(): Promise<number>
+}
+
+/** Looks each second until then, and at once again while there is more. */
+const sweepUntil = async ({ sweep }: Sweeping, untilMs: number): Promise<void> => {
+  while (platform.clock.nowMs() < untilMs) {
+    const looked = await sweep().catch((error: unknown) => {
       platform.log.error("a sweep failed", { error })
       return 0
     })
     if (looked === 0) await pause(EVERY_MS)
   }
+}
+
+/** Started each minute: what is slow at one keeps the other from nothing. */
+const watchOn = async (context: InvocationContext): Promise<void> => {
+  const untilMs = platform.clock.nowMs() + Math.min(RUNS_MS, context.getRemainingTimeInMillis() - SPARE_MS)
+  const { createProvisioner } = await import("./provisioner.ts")
+  await Promise.all([sweepUntil(watch, untilMs), sweepUntil(createProvisioner(platform), untilMs)])
 }
 
 const answer: FunctionUrlHandler = async (event, context) => {

@@ -19,6 +19,10 @@ const DEFINED = read("README.md")
   .join("\n")
 const GUIDE = /<!-- deployments:[^>]*-->\n```sh\n([\s\S]*?)```/.exec(read("docs/deployments.md"))![1]!
 
+const PROVISIONING = /<!-- provisioning:[^>]*-->\n```sh\n([\s\S]*?)```/.exec(
+  read("docs/provisioning.md"),
+)![1]!
+
 interface Health {
   metrics: { state: string; targets: { state: string; words: string }[] }
 }
@@ -83,6 +87,37 @@ describe.skipIf(!hasVictoriaMetrics())("a tenant's own VictoriaMetrics, behind a
     expect(JSON.parse(lines[1]!)).toMatchObject({ status: "success" })
     expect(JSON.parse(lines[2]!)).toMatchObject({ metrics: { state: "healthy" } })
     await expect.poll(() => written("orders_total"), { timeout: 10_000 }).toEqual([42])
+  })
+
+  test("a workload that was planned is tried, and the tenant led there, as the guide on provisioning has it", async () => {
+    const workload = await startVictoriaMetrics(undefined, "/t-small-shop-metrics")
+    try {
+      const lines = await shell(
+        `${DEFINED}\n${PROVISIONING.replace("127.0.0.1:8430", new URL(workload.url).host)}`,
+      )
+      expect(lines).toEqual([
+        "Pro",
+        `http://${new URL(workload.url).host}/{name}`,
+        "Namespace hotswap-pro",
+        "ServiceAccount hotswap-pro/t-small-shop",
+        "NetworkPolicy hotswap-pro/t-small-shop-isolation",
+        "release hotswap-pro/t-small-shop-metrics",
+        "victoria-metrics-single",
+        "validating",
+      ])
+      const state = async () => {
+        await fetch(`${workload.url}/internal/force_flush`)
+        const path = "/api/v1/tenants/small-shop/provisioning"
+        return (await hotswap.call<{ state: string }>("GET", path)).body.state
+      }
+      await expect.poll(state, { timeout: 30_000 }).toBe("active")
+      const body = { subject: "sue", roles: ["engineer"] }
+      const tokensPath = "/api/v1/tenants/small-shop/tokens"
+      const { token } = (await hotswap.call<{ token: string }>("POST", tokensPath, { body })).body
+      expect((await ask("/api/v1/labels", token)).status).toBe(200)
+    } finally {
+      await workload.kill()
+    }
   })
 
   test("with one of two targets killed queries and writes go on, it is seen to be unhealthy, and healthy when it is back", async () => {

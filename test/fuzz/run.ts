@@ -58,6 +58,7 @@ const WORKED_THROUGH = [
   "deliveries",
   "deployment_states",
   "outbox",
+  "provisionings",
   "secret_values",
 ]
 

@@ -1,3 +1,4 @@
+import { DEFAULT_TEMPLATE } from "../../core/provisioning/template.ts"
 import { TENANTS } from "./cases.ts"
 import { SHARED_PERSON, sentinelOf } from "./filling.ts"
 import { backupOf, changeOf, configOf, type Names } from "./names.ts"
@@ -217,6 +218,15 @@ export const BODIES: Readonly<Record<string, readonly BodyFill[]>> = {
     ({ slug }) => ({ logs: { targets: [{ url: "https://10.0.0.1" }], namespace: slug } }),
   ],
   checkDeployments: [() => ({})],
+  planProvisioning: [() => ({ backends: ["metrics"] })],
+  applyProvisioning: [() => ({ backends: ["metrics"] }), ({ slug }) => ({ backends: [], tenantId: slug })],
+  confirmProvisioning: [() => ({})],
+  retryProvisioning: [() => ({})],
+  cancelProvisioning: [() => ({ leaveBehind: true })],
+  retireProvisioning: [() => ({})],
+  putProvisioningTemplate: [
+    ({ slug }) => ({ ...DEFAULT_TEMPLATE, address: `https://{name}.${slug}.example` }),
+  ],
   sendToBackend: [() => ({}), ({ slug }) => ({ tenantId: slug })],
   reload: [
     ...TENANTS.map(

@@ -188,6 +188,10 @@ export const fill = async (world: World, slug: string): Promise<Filled> => {
     }),
     200,
   )
+  await must(
+    call("POST", `/api/v1/tenants/${slug}/provisioning/apply`, { body: { backends: ["metrics"] } }),
+    200,
+  )
   return {
     tokens,
     names: {

@@ -106,6 +106,13 @@ export const BESIDE: readonly string[] = [
   "startDrill",
   "putDeployments",
   "checkDeployments",
+  "planProvisioning",
+  "applyProvisioning",
+  "confirmProvisioning",
+  "retryProvisioning",
+  "cancelProvisioning",
+  "retireProvisioning",
+  "putProvisioningTemplate",
 ]
 
 /** Every route that alters something, by the name it has in the reference, as somebody would use it who wants past the approvals. */

@@ -30,7 +30,10 @@ export interface RunningVictoriaMetrics {
 }
 
 /** A real one, with nothing in it, on a port of its own. */
-export const startVictoriaMetrics = async (port?: number): Promise<RunningVictoriaMetrics> => {
+export const startVictoriaMetrics = async (
+  port?: number,
+  pathPrefix = "",
+): Promise<RunningVictoriaMetrics> => {
   const directory = await mkdtemp(join(tmpdir(), "hotswap-vm-"))
   const address = `127.0.0.1:${port ?? (await freePort())}`
   const child = spawn(
@@ -42,11 +45,12 @@ export const startVictoriaMetrics = async (port?: number): Promise<RunningVictor
       "-memory.allowedBytes=64MB",
       "-search.latencyOffset=0s",
       "-loggerLevel=ERROR",
+      `-http.pathPrefix=${pathPrefix}`,
     ],
     { stdio: "ignore" },
   )
   const gone = new Promise<void>((done) => child.once("exit", () => done()))
-  const url = `http://${address}`
+  const url = `http://${address}${pathPrefix}`
   const deadline = Date.now() + START_DEADLINE_MS
   while (!(await isReady(url))) {
     if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${BINARY} did not start`)

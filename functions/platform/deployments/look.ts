@@ -95,7 +95,8 @@ const drain = (response: IncomingMessage, timeoutMs: number): void => {
   response.setTimeout(timeoutMs, () => response.destroy())
 }
 
-const answerOf = async (
+/** Whether a target says that it is well, asked once. */
+export const answerOf = async (
   { settings, authorization }: BackendClient,
   client: TargetClient,
   nowMs: number,

@@ -4,6 +4,7 @@ import { CONFIG_COMMANDS } from "./config-commands.ts"
 import { Failure, oneLine, wrongUsage } from "./failure.ts"
 import { HAND_OVER_COMMANDS } from "./hand-over.ts"
 import { JOB_COMMANDS } from "./job-commands.ts"
+import { PROVISION_COMMANDS } from "./provision-commands.ts"
 import { RESTORE_COMMANDS } from "./restore-commands.ts"
 import { RULE_COMMANDS } from "./rule-commands.ts"
 import { OUTSIDE, type Outside, serviceAt } from "./service.ts"
@@ -17,6 +18,7 @@ export const COMMANDS: readonly Command[] = [
   ...RESTORE_COMMANDS,
   ...HAND_OVER_COMMANDS,
   ...JOB_COMMANDS,
+  ...PROVISION_COMMANDS,
 ]
 
 const overview = (): string => {

@@ -86,6 +86,7 @@ describe("the reference", () => {
       "editConfig",
       "inheritPolicy",
       "putDeployments",
+      "putProvisioningTemplate",
       "rollBackConfig",
       "setFlag",
       "setPolicy",

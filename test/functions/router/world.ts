@@ -10,6 +10,7 @@ import { blocksOf } from "../../../functions/platform/addresses.ts"
 import type { RouterPlatform } from "../../../functions/platform/compose-router.ts"
 import { createClients } from "../../../functions/platform/deployments/clients.ts"
 import type { Resolve } from "../../../functions/platform/resolve.ts"
+import { createProvisioner } from "../../../functions/router/provisioner.ts"
 import { createRouter } from "../../../functions/router/router.ts"
 import { createWatch } from "../../../functions/router/watch.ts"
 import { type Answer, CONTEXT, createWorld, eventOf, must } from "../manage/world.ts"
@@ -105,6 +106,7 @@ export const createRouterWorld = async ({ resolve }: { resolve?: Resolve } = {})
   } as unknown as RouterPlatform
   const router = createRouter(platform)
   const watch = createWatch(platform)
+  const provisioner = createProvisioner(platform)
 
   const routeEvent = (token: string | null, path: string, ask: RouteAsk = {}) => {
     const { tenant, method = "GET", headers = {}, body } = ask
@@ -141,6 +143,8 @@ export const createRouterWorld = async ({ resolve }: { resolve?: Resolve } = {})
     ...world,
     router,
     watch,
+    provisioner,
+    routerPlatform: platform,
     clients,
     context: CONTEXT,
     routeEvent,
