@@ -3,33 +3,48 @@ import { defineConfig } from "vitest/config"
 import { LongestFirst } from "./test/support/longest-first.ts"
 
 const report = process.env.HOTSWAP_TEST_REPORT
-const postgres = "test/support/global-postgres.ts"
+
+/** Each file in a process of its own: most start others, and some look for what nobody caught. */
+const APART = [
+  ...["ci", "e2e", "faults", "fuzz", "isolation", "local"].map((folder) => `test/${folder}/**/*.test.ts`),
+  "test/security/sentinel.test.ts",
+  "test/db/client.test.ts",
+  "test/sdk/middleware-edges.test.ts",
+]
+
+const behaviour = {
+  // On a machine that does much else, many times what is usual: only what hangs is to be ended.
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+  expect: { poll: { timeout: 15_000 } },
+}
 
 /**
- * Three projects: `behaviour` proves what the code does, `arrows` who may import whom, and `prove` runs the
- * long form of what `behaviour` runs a fixed sample of. `npm test` is the first two.
+ * Four projects: `behaviour` and `apart` prove what the code does, `arrows` who may import whom, and `prove` runs the
+ * long form of what those run a fixed sample of. `npm test` is the first three.
  */
 export default defineConfig({
   test: {
     // A fifth of a file's time is waiting, for processes to start and end mostly: others use the cores meanwhile.
     maxWorkers: Math.ceil(availableParallelism() * 1.5),
     sequence: { sequencer: LongestFirst },
+    globalSetup: ["test/support/global-postgres.ts"],
     // The CDK's own validation of templates, which only warns, takes seconds each time: `npm run synth` has it.
     env: { CDK_VALIDATION: "false" },
     reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
     projects: [
       {
         test: {
+          ...behaviour,
           name: "behaviour",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/arrows.test.ts"],
-          globalSetup: [postgres],
-          // On a machine that does much else, many times what is usual: only what hangs is to be ended.
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
-          expect: { poll: { timeout: 15_000 } },
+          exclude: ["test/arrows.test.ts", ...APART],
+          // A process for each file costs as much as what it tests. It is counted in one for each, as packages are not counted.
+          isolate: process.env.HOTSWAP_COVERAGE === "1",
+          setupFiles: ["test/support/afresh.ts"],
         },
       },
+      { test: { ...behaviour, name: "apart", include: APART } },
       { test: { name: "arrows", include: ["test/arrows.test.ts"] } },
       ...(process.env.HOTSWAP_PROVE === "1"
         ? [
@@ -37,7 +52,6 @@ export default defineConfig({
               test: {
                 name: "prove",
                 include: ["test/**/*.prove.ts"],
-                globalSetup: [postgres],
                 // Long runs kill servers and measure rates: side by side they would judge each other.
                 fileParallelism: false,
                 testTimeout: 1_800_000,

@@ -12,7 +12,7 @@ const TIMEOUT_MS = 120_000
 /** Throws unless those tests pass and cover as much as they have to. */
 export const checkCoverage = async (): Promise<void> => {
   const timeouts = ["--testTimeout", "--hookTimeout"].map((option) => `${option}=${TIMEOUT_MS}`)
-  await show("vitest", ["run", "--project", "behaviour", "--coverage", ...timeouts, ...TESTS], {
+  await show("vitest", ["run", "--coverage", ...timeouts, ...TESTS], {
     environment: { HOTSWAP_COVERAGE: "1" },
   })
 }

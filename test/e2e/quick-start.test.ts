@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { type RunningHotswap, removeHome, startHotswap, temporaryHome } from "../support/hotswap.ts"
+import { emptyHome, type RunningHotswap, removeHome, startHotswap } from "../support/hotswap.ts"
 
 let hotswap: RunningHotswap
 beforeAll(async () => {
-  hotswap = await startHotswap({ home: await temporaryHome() })
+  hotswap = await startHotswap({ home: await emptyHome() })
 }, 90_000)
 afterAll(async () => {
   await hotswap.stop()

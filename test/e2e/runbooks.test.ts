@@ -2,7 +2,13 @@ import { rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { isNewer, parseRevision } from "../../core/release/revision.ts"
-import { type RunningHotswap, removeHome, startHotswap, temporaryHome } from "../support/hotswap.ts"
+import {
+  emptyHome,
+  type RunningHotswap,
+  removeHome,
+  startHotswap,
+  temporaryHome,
+} from "../support/hotswap.ts"
 import { commandsOf, must, type RunbookWorld, runbookWorld } from "./runbook-world.ts"
 
 let world: RunbookWorld
@@ -36,7 +42,7 @@ const revisionOf = async ({ call }: RunningHotswap, tenantId: string) => {
 
 describe("after the database was lost", () => {
   test("its runbook brings every tenant back from the archives alone, secrets and audit with it, and the platform's part", async () => {
-    const home = await temporaryHome()
+    const home = await emptyHome()
     let hotswap = await startHotswap({ home, env: ENV })
     try {
       for (const tenant of ["acme-corp", "beta"]) await make(hotswap, tenant)

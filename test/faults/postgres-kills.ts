@@ -7,7 +7,7 @@ import { setTimeout as pause } from "node:timers/promises"
 import postgres from "postgres"
 import { isAlive } from "../../local/postgres/processes.ts"
 import { type PostgresServer, startPostgres } from "../../local/postgres.ts"
-import { type RunningHotswap, removeHome, startHotswap, temporaryHome } from "../support/hotswap.ts"
+import { copyCluster, emptyHome, type RunningHotswap, removeHome, startHotswap } from "../support/hotswap.ts"
 import type { Standstill } from "../support/standstill.ts"
 import { type Counter, ENVIRONMENT, type Late, type LoadTally, PROMISED_MS, startLoad } from "./kill-load.ts"
 import { type StockTally, startStock } from "./stock-driver.ts"
@@ -153,7 +153,8 @@ export const killPostgres = async (
 ): Promise<KillReport> => {
   const random = sequence(seed)
   const directory = await mkdtemp(join(tmpdir(), "hotswap-kills-"))
-  const home = await temporaryHome()
+  await copyCluster(directory)
+  const home = await emptyHome()
   let server: PostgresServer = await startPostgres({ directory, durability: "full" })
   const { port } = server
   const standstills = join(directory, "standstills")

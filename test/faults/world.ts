@@ -5,7 +5,14 @@ import { type PostgresServer, startPostgres } from "../../local/postgres.ts"
 import { startRedis } from "../../local/redis/start.ts"
 import { keepSecrets, keySets } from "../../local/secrets.ts"
 import { type FaultyWire, startFaultyWire } from "../support/faults.ts"
-import { freePort, type RunningHotswap, removeHome, startHotswap, temporaryHome } from "../support/hotswap.ts"
+import {
+  copyCluster,
+  emptyHome,
+  freePort,
+  type RunningHotswap,
+  removeHome,
+  startHotswap,
+} from "../support/hotswap.ts"
 import { type LyingRedis, startLyingRedis } from "../support/lying-redis.ts"
 import { redisServerBinary, startRedisServer } from "../support/redis.ts"
 import { EDGE_SECRET } from "../support/scripted-origin.ts"
@@ -43,8 +50,9 @@ const startBackingRedis = async (): Promise<{ url: string; token: string; stop: 
 }
 
 export const startWorld = async (): Promise<World> => {
-  const home = await temporaryHome()
+  const home = await emptyHome()
   const directory = await mkdtemp(join(tmpdir(), "hotswap-database-"))
+  await copyCluster(directory)
   const start = (port?: number): Promise<PostgresServer> =>
     // What is acknowledged has to outlive a kill -9.
     startPostgres({ directory, durability: "full", ...(port === undefined ? {} : { port }) })

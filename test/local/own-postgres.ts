@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { sql } from "drizzle-orm"
+import postgres from "postgres"
 import { type Database, openDatabase } from "../../db/client.ts"
 import type { Passwords } from "../../local/postgres/secrets.ts"
 
@@ -10,16 +11,33 @@ export const addressOf = async (home: string): Promise<{ pid: number; port: numb
   return { pid: Number(lines[0]), port: Number(lines[3]) }
 }
 
-/** A home's own PostgreSQL, as its superuser. */
-export const superuserOf = async (home: string): Promise<Database> => {
+/**
+ * Since when a home's own PostgreSQL has gone without a crash; `null` while it takes nobody. Right after a kill the processes that
+ * are left may go on for a moment, as if nothing had happened.
+ */
+export const wholeSince = async (home: string): Promise<string | null> => {
+  let client: postgres.Sql | undefined
+  try {
+    client = postgres(await superuserUrl(home), { max: 1, connect_timeout: 5, onnotice: () => {} })
+    const [row] =
+      await client`select backend_start::text from pg_stat_activity where backend_type = 'checkpointer'`
+    return row?.backend_start ?? null
+  } catch {
+    return null
+  } finally {
+    await client?.end({ timeout: 1 }).catch(() => undefined)
+  }
+}
+
+const superuserUrl = async (home: string): Promise<string> => {
   const { port } = await addressOf(home)
   const passwords = JSON.parse(await readFile(join(home, "postgres/passwords.json"), "utf8")) as Passwords
-  return openDatabase({
-    url: `postgres://postgres:${passwords.postgres}@127.0.0.1:${port}/hotswap`,
-    applicationName: "test",
-    deadlineMs: 60_000,
-  })
+  return `postgres://postgres:${passwords.postgres}@127.0.0.1:${port}/hotswap`
 }
+
+/** A home's own PostgreSQL, as its superuser. */
+export const superuserOf = async (home: string): Promise<Database> =>
+  openDatabase({ url: await superuserUrl(home), applicationName: "test", deadlineMs: 60_000 })
 
 /** Lets no tenant be written or read until it is let go, or PostgreSQL is stopped. */
 export const holdTenants = async (home: string) => {

@@ -6,7 +6,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { commandOf, isAlive } from "../../local/postgres/processes.ts"
-import { freePort, type RunningHotswap, removeHome, startHotswap, temporaryHome } from "../support/hotswap.ts"
+import { emptyHome, freePort, type RunningHotswap, removeHome, startHotswap } from "../support/hotswap.ts"
 
 /** Starts it in a way that should fail, and gives what it said. */
 const startInVain = async (
@@ -30,7 +30,7 @@ let home: string
 let hotswap: RunningHotswap
 const ports = { edge: 0, origin: 0 }
 beforeAll(async () => {
-  home = await temporaryHome()
+  home = await emptyHome()
   ports.edge = await freePort()
   ports.origin = await freePort()
   hotswap = await startHotswap({ home, ports, env: { HOTSWAP_ADMIN_TOKEN: "" } })
@@ -79,7 +79,7 @@ test.each(["/proc/none/home", join(import.meta.dirname, "start.test.ts")])(
 )
 
 test("Ctrl-C while it makes its first database, which reaches that as well, is told in one line", async () => {
-  const empty = await temporaryHome()
+  const empty = await emptyHome()
   const child = spawn(process.execPath, ["local/main.ts"], {
     env: {
       PATH: process.env.PATH,
@@ -109,7 +109,7 @@ test("a port that is taken is told before anything is started", async () => {
   const taken = createServer().listen(0, "127.0.0.1")
   await once(taken, "listening")
   const { port } = taken.address() as { port: number }
-  const other = await temporaryHome()
+  const other = await emptyHome()
   try {
     for (const variable of ["PORT", "ORIGIN_PORT"]) {
       const { code, lines } = await startInVain({ HOTSWAP_HOME: other, PORT: "0", [variable]: String(port) })
@@ -154,7 +154,7 @@ test.each([
 ])(
   "a neighbour that is not there, or a setting of a function's, ends it cleanly: %o",
   async (env, line) => {
-    const other = await temporaryHome()
+    const other = await emptyHome()
     try {
       const { code, lines } = await startInVain({
         HOTSWAP_HOME: other,

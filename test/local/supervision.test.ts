@@ -4,7 +4,7 @@ import { sql } from "drizzle-orm"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { createReader, createTenant, write } from "../faults/tenant.ts"
 import { type RunningHotswap, removeHome, startHotswap } from "../support/hotswap.ts"
-import { addressOf, superuserOf } from "./own-postgres.ts"
+import { addressOf, superuserOf, wholeSince } from "./own-postgres.ts"
 
 const PATIENTLY = { timeout: 30_000, interval: 20 }
 const WRITERS = 4
@@ -58,19 +58,28 @@ test.each([
         while (!over) await read()
       }),
     )
+    const since = await wholeSince(hotswap.home)
     process.kill(await victim(), "SIGKILL")
+    let isBack = false
+    const recovering = expect
+      .poll(() => wholeSince(hotswap.home), PATIENTLY)
+      .toSatisfy((now: string | null) => now !== null && now !== since)
+      .then(() => {
+        isBack = true
+      })
     const refusals = new Set<string>()
     const writing = tenants.map((tenant) =>
       expect
         .poll(async () => {
           const { status, code } = await write(hotswap, tenant)
           if (status !== 200) refusals.add(`${status} ${code}`)
-          return status
+          return isBack && status === 200
         }, PATIENTLY)
-        .toBe(200),
+        .toBe(true),
     )
     await Promise.all([
       reading,
+      recovering,
       Promise.all(writing).finally(() => {
         over = true
       }),

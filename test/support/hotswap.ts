@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { randomInt } from "node:crypto"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { promisify } from "node:util"
 
 /** Hotswap as a user starts it: the whole of it, in a process of its own. */
 export interface RunningHotswap {
@@ -53,7 +54,21 @@ export const freePort = async (): Promise<number> => {
   return isOurs && (await isFree(port)) ? port : await freePort()
 }
 
-export const temporaryHome = (): Promise<string> => mkdtemp(join(tmpdir(), "hotswap-"))
+/** As it is before the very first start. */
+export const emptyHome = (): Promise<string> => mkdtemp(join(tmpdir(), "hotswap-"))
+
+/** With a database that was made and migrated before: making it is most of what a first start takes. */
+export const temporaryHome = async (): Promise<string> => {
+  const home = await emptyHome()
+  await copyCluster(join(home, "postgres"))
+  return home
+}
+
+/** The run's made and migrated cluster, for a PostgreSQL of a test's own; where there is none, nothing. */
+export const copyCluster = async (directory: string): Promise<void> => {
+  const made = process.env.HOTSWAP_TEST_CLUSTER
+  if (made !== undefined) await promisify(execFile)("cp", ["-Rp", `${made}/.`, directory])
+}
 
 /** Starts it on `home` (a new one unless given) and waits until `/ready` answers 200. */
 export const startHotswap = async (

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Database } from "../../db/client.ts"
@@ -8,12 +8,8 @@ import type { KeyRing } from "../../functions/platform/keys/key-ring.ts"
 import { makeMasterKey } from "../../functions/platform/keys/master-key.ts"
 import { createVault, type Vault } from "../../functions/platform/keys/vault.ts"
 
-/** A folder of keys that nobody else has; gone with the process. */
-export const keyFolder = (): string => {
-  const directory = mkdtempSync(join(tmpdir(), "hotswap-keys-"))
-  process.once("exit", () => rmSync(directory, { recursive: true, force: true }))
-  return directory
-}
+/** A folder of keys that nobody else has; gone with the run's temporary directory. */
+export const keyFolder = (): string => mkdtempSync(join(tmpdir(), "hotswap-keys-"))
 
 /** What seals in a test, and the folder that its keys are in. */
 export const testKeys = (parts: {

@@ -1,3 +1,4 @@
+import "../../support/unhurried.ts"
 import { exportJWK, generateKeyPair } from "jose"
 import { DEFAULT_ENVIRONMENTS } from "../../../core/environment.ts"
 import type { ChangeId } from "../../../core/ids.ts"
