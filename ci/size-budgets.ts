@@ -1,13 +1,13 @@
 /** What each function's code may weigh, in kibibytes, minified, maps not counted. Raise one only with a reason. */
 export const BUDGET_KIB = {
   read: 206,
-  manage: 1940,
+  manage: 1970,
   outcomes: 772,
   advance: 684,
   relay: 344,
   notify: 450,
   backup: 900,
-  router: 354,
+  router: 388,
   migrate: 140,
 } as const
 
