@@ -14,7 +14,7 @@ import {
   type Kept,
   writeProvisioning,
 } from "../../db/queries/provisionings.ts"
-import { takeDueProvisionings } from "../../db/system-provisionings.ts"
+import { takeDue } from "../../db/system-due.ts"
 import { blocksOf } from "../platform/addresses.ts"
 import type { RouterPlatform } from "../platform/compose-router.ts"
 import { createClients, type TenantClients } from "../platform/deployments/clients.ts"
@@ -158,7 +158,7 @@ export const createProvisioner = (platform: RouterPlatform): Provisioner => {
 
   return {
     sweep: async () => {
-      const due = await takeDueProvisionings(system, inMs(0), inMs(LEASE_MS), TOGETHER)
+      const due = await takeDue(system, "provisionings", inMs(0), inMs(LEASE_MS), TOGETHER)
       await Promise.all(due.map(goOnWith))
       return due.length
     },

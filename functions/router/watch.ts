@@ -1,5 +1,5 @@
 import type { TenantId } from "../../core/ids.ts"
-import { takeDueDeployments } from "../../db/system-deployments.ts"
+import { takeDue } from "../../db/system-due.ts"
 import type { RouterPlatform } from "../platform/compose-router.ts"
 import { lookAt } from "../platform/deployments/look.ts"
 
@@ -31,7 +31,7 @@ export const createWatch = (platform: RouterPlatform): Watch => {
     sweep: async () => {
       const nowMs = clock.nowMs()
       const [now, leaseUntil] = [nowMs, nowMs + LEASE_MS].map((ms) => new Date(ms).toISOString())
-      const due = await takeDueDeployments(system, now!, leaseUntil!, BATCH)
+      const due = await takeDue(system, "deployment_states", now!, leaseUntil!, BATCH)
       const left = [...due]
       const worker = async (): Promise<void> => {
         for (let next = left.pop(); next !== undefined; next = left.pop()) await look(next)
