@@ -7,6 +7,18 @@ import type { EditDifference } from "../../core/release/diff.ts"
 export type { Strategy }
 export type State = ChangeState["state"]
 
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  detail: string
+  code: string
+  instance?: string
+  errors?: readonly FieldError[]
+  /** Of a rollback that needs approval: the change that would do it. */
+  draft?: ChangeBody
+}
+
 export interface PlanStep {
   weightBp: number
   holdMs: number | null

@@ -3,7 +3,7 @@ import type { NoticeType } from "../../core/change/notice.ts"
 import type { FreezeWindow, Policy, PolicyDocument } from "../../core/change/policy.ts"
 import type { JobKind, JobProgress, JobState } from "../../core/job/job.ts"
 import type { Rule } from "../../core/rule/rule.ts"
-import type { Problem } from "./shapes.ts"
+import type { Problem } from "./change-shapes.ts"
 
 // What the API answers about how a tenant is set up. Every name is the API's own.
 

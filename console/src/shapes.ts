@@ -2,7 +2,6 @@ import type { Action, Role } from "../../core/access.ts"
 import type { FieldError } from "../../core/errors.ts"
 import type { Json } from "../../core/json.ts"
 import type { ValueDifference } from "../../core/release/diff.ts"
-import type { ChangeBody } from "./change-shapes.ts"
 
 // What the API answers, as far as the console shows it. Every name is the API's own.
 
@@ -14,18 +13,6 @@ export type { Action, FieldError, Json, Role, ValueDifference }
 export interface Page<Item> {
   items: Item[]
   nextCursor: string | null
-}
-
-export interface Problem {
-  type: string
-  title: string
-  status: number
-  detail: string
-  code: string
-  instance?: string
-  errors?: readonly FieldError[]
-  /** Of a rollback that needs approval: the change that would do it. */
-  draft?: ChangeBody
 }
 
 export interface Who {

@@ -1,7 +1,6 @@
 import type { Backend, BackendName } from "../deployment/deployments.ts"
 import type { JsonObject } from "../json.ts"
-import { type Place, TENANT_LABEL } from "./documents.ts"
-import { nameOf } from "./names.ts"
+import { nameOf, type Place, TENANT_LABEL } from "./names.ts"
 import { addressOf, type ProvisioningTemplate, type TierShape } from "./template.ts"
 
 /** A workload, as `helm upgrade --install` takes it. */

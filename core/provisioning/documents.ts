@@ -1,7 +1,6 @@
-import type { TenantId, Tier } from "../ids.ts"
 import type { JsonObject } from "../json.ts"
 import type { HelmRelease } from "./charts.ts"
-import { nameOf } from "./names.ts"
+import { nameOf, type Place, TENANT_LABEL } from "./names.ts"
 import type { ProvisioningTemplate } from "./template.ts"
 
 /** A document of Kubernetes', as `kubectl apply` takes it. */
@@ -11,18 +10,6 @@ export interface KubernetesDocument {
   metadata: { name: string; namespace?: string; labels: Record<string, string> }
   [member: string]: unknown
 }
-
-/** Whose documents, and where they go. */
-export interface Place {
-  tenantId: TenantId
-  tier: Tier
-  namespace: string
-  /** Nobody else's is there. */
-  isOwn: boolean
-}
-
-/** Found on all that is made for a tenant, pods among it. */
-export const TENANT_LABEL = "hotswap.dev/tenant"
 
 const labelsOf = ({ tenantId, tier }: Place): Record<string, string> => ({
   "app.kubernetes.io/managed-by": "hotswap",

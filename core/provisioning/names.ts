@@ -1,6 +1,18 @@
 import { sha256Hex } from "../hash.ts"
 import { type TenantId, TIERS, type Tier } from "../ids.ts"
 
+/** Whose documents, and where they go. */
+export interface Place {
+  tenantId: TenantId
+  tier: Tier
+  namespace: string
+  /** Nobody else's is there. */
+  isOwn: boolean
+}
+
+/** Found on all that is made for a tenant, pods among it. */
+export const TENANT_LABEL = "hotswap.dev/tenant"
+
 const HASH_DIGITS = 16
 /** Ends as only shortened names may: so no tenant's own id is ever what another's was shortened to. */
 const LOOKS_SHORTENED = new RegExp(`-[0-9a-f]{${HASH_DIGITS}}$`)

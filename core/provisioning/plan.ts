@@ -4,8 +4,8 @@ import { sha256Hex } from "../hash.ts"
 import type { TenantId, Tier } from "../ids.ts"
 import { canonical, type Json } from "../json.ts"
 import { type HelmRelease, workloadOf } from "./charts.ts"
-import { documentsOf, type KubernetesDocument, type Place } from "./documents.ts"
-import { ownNamespace, sharedNamespace, tenancyOf } from "./names.ts"
+import { documentsOf, type KubernetesDocument } from "./documents.ts"
+import { ownNamespace, type Place, sharedNamespace, tenancyOf } from "./names.ts"
 import type { ProvisioningTemplate } from "./template.ts"
 
 /** What is to be made for a tenant, and where its requests are then led. The same of the same, whoever asks and when. */
